@@ -1,0 +1,119 @@
+// Package arch holds the rules of the whole module as tests.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// imports is the policy: what each package of this module may import from
+// this module. It says what is meant, not what happens to be so.
+// DO NOT CHANGE THIS DATA TO FIX BUILDS: change the code to fit it.
+var imports = map[string][]string{
+	"sshd":             {},
+	"receive":          {},
+	"detect":           {},
+	"nixtmpl/nix":      {},
+	"nixtmpl/packages": {"nixtmpl/nix"},
+	"nixtmpl":          {"detect", "nixtmpl/nix", "nixtmpl/packages"},
+	"procman/proxy":    {},
+	"procman/sandbox":  {},
+	"procman/shim":     {"procman/sandbox"},
+	"procman":          {"procman/proxy", "procman/sandbox", "procman/shim"},
+	"internal/arch":    {},
+	"internal/config":  {},
+	"internal/state":   {},
+	"internal/deploy":  {"detect", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
+	"internal/command": {"procman", "receive", "nixtmpl", "internal/deploy", "internal/state"},
+	"internal/demo":    {},
+	"cmd/hop3":         {"*"},
+}
+
+const (
+	root   = "../.."
+	module = "hop3/"
+
+	// maxLines keeps a file to what a person reads in one sitting.
+	maxLines = 400
+)
+
+func TestArchitecture(t *testing.T) {
+	comments := map[string]int{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "examples" || p != "." && strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(p, ".go"):
+			return nil
+		}
+		checkFile(t, p, comments)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(comments) < len(imports) {
+		t.Errorf("%d packages found, the policy names %d: a package of the policy is missing", len(comments), len(imports))
+	}
+	for dir, n := range comments {
+		if n != 1 {
+			t.Errorf("%s: %d package comments, want 1", dir, n)
+		}
+	}
+}
+
+func checkFile(t *testing.T, p string, comments map[string]int) {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, filepath.Join(root, p), nil, parser.ImportsOnly|parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := fset.File(f.FileStart).LineCount(); n > maxLines {
+		t.Errorf("%s: %d lines, more than %d: split it by idea", p, n, maxLines)
+	}
+	dir := path.Dir(p)
+	if _, ok := comments[dir]; !ok {
+		comments[dir] = 0
+	}
+	if f.Doc != nil {
+		comments[dir]++
+	}
+	allowed, known := policy(dir)
+	if !known {
+		t.Errorf("%s: the package is not in the policy", dir)
+	}
+	for _, spec := range f.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, ok := strings.CutPrefix(name, module)
+		if ok && !isOwn(dir, in) && !slices.Contains(allowed, in) && !slices.Contains(allowed, "*") {
+			t.Errorf("%s: may not import %s", fset.Position(spec.Pos()), in)
+		}
+	}
+}
+
+// isOwn reports whether in is dir itself (an external test) or below it.
+func isOwn(dir, in string) bool { return in == dir || strings.HasPrefix(in, dir+"/internal/") }
+
+// policy finds the rule for dir; what is internal to a package shares its rule.
+func policy(dir string) ([]string, bool) {
+	if owner, _, ok := strings.Cut(dir, "/internal/"); ok {
+		dir = owner
+		return append(slices.Clone(imports[dir]), dir), true
+	}
+	allowed, known := imports[dir]
+	return allowed, known
+}

@@ -1,0 +1,164 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// appVersion is the version of app.json that this program writes.
+const appVersion = 1
+
+// An App is everything that hop3 knows of one app. Values handed out by a
+// [Store] are never changed in place: read them freely, change them through
+// [Store.Update].
+type App struct {
+	Name         string         `json:"name"`
+	Created      time.Time      `json:"created"`
+	CreatedBy    string         `json:"created_by"`
+	UID          int            `json:"uid"` // of its processes; unique on this server
+	DeployBranch string         `json:"deploy_branch,omitempty"`
+	Domains      []string       `json:"domains,omitempty"`
+	Formation    map[string]int `json:"formation,omitempty"` // what ps:scale asked for; other types have their default
+	Stopped      bool           `json:"stopped,omitempty"`   // by ps:stop
+	Current      int            `json:"current"`             // number of the live release, 0 if none
+	Releases     []Release      `json:"releases,omitempty"`  // ascending numbers
+	LastRelease  int            `json:"last_release"`        // highest number ever used
+
+	// Config holds the app's settings. It is encrypted at rest.
+	Config map[string]string `json:"-"`
+}
+
+// A Status tells how far a release came.
+type Status string
+
+const (
+	Pending Status = "pending" // built, not yet live
+	Live    Status = "live"    // serving now
+	Retired Status = "retired" // was live once; a rollback can bring it back
+	Failed  Status = "failed"  // never became live
+)
+
+// A Release is one immutable version of an app: what was built, with the
+// settings it runs with. Only its Status and Error change.
+type Release struct {
+	Number  int       `json:"number"`
+	Status  Status    `json:"status"`
+	Change  string    `json:"change"` // "deploy 3f2c1aa", "config: set PORT", "rollback to v3"
+	Commit  string    `json:"commit"`
+	Subject string    `json:"subject"`
+	Ref     string    `json:"ref"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Error   string    `json:"error,omitempty"`
+
+	Stack     string   `json:"stack"`
+	StorePath string   `json:"store_path"`
+	Closure   []string `json:"closure"`
+	Size      int64    `json:"size"`  // of the closure, in bytes
+	Roots     int      `json:"roots"` // number of the release whose folder holds the GC roots
+
+	Processes      []Process         `json:"processes,omitempty"`
+	Formation      map[string]int    `json:"formation,omitempty"` // defaults of the app's own files
+	Static         string            `json:"static,omitempty"`
+	ReleaseCommand string            `json:"release_command,omitempty"`
+	Env            map[string]string `json:"env,omitempty"` // defaults of the app's own files, lowest precedence
+	Hosts          []string          `json:"hosts,omitempty"`
+	Health         Health            `json:"health,omitzero"`
+	StartTimeout   time.Duration     `json:"start_timeout,omitempty"`
+	DrainTimeout   time.Duration     `json:"drain_timeout,omitempty"`
+
+	// Config is the app's settings at the time, encrypted at rest.
+	Config map[string]string `json:"-"`
+}
+
+// A Process is one process type of a release.
+type Process struct {
+	Type        string        `json:"type"`
+	Command     string        `json:"command"`
+	StopSignal  string        `json:"stop_signal,omitempty"`
+	StopTimeout time.Duration `json:"stop_timeout,omitempty"`
+	MemoryBytes int64         `json:"memory_bytes,omitempty"`
+	CPUMillis   int64         `json:"cpu_millis,omitempty"`
+	Pids        int64         `json:"pids,omitempty"`
+	Exclusive   bool          `json:"exclusive,omitempty"`
+}
+
+// Health tells how the readiness of a release's web processes is found.
+type Health struct {
+	Path     string        `json:"path,omitempty"`
+	Interval time.Duration `json:"interval,omitempty"`
+	Timeout  time.Duration `json:"timeout,omitempty"`
+	Retries  int           `json:"retries,omitempty"`
+	Command  string        `json:"command,omitempty"`
+}
+
+// Release returns the release with that number.
+func (a *App) Release(number int) (Release, bool) {
+	i := slices.IndexFunc(a.Releases, func(r Release) bool { return r.Number == number })
+	if i < 0 {
+		return Release{}, false
+	}
+	return a.Releases[i], true
+}
+
+// CurrentRelease returns the live release.
+func (a *App) CurrentRelease() (Release, bool) { return a.Release(a.Current) }
+
+// clone returns a copy whose maps and slices may be changed; the maps inside
+// of releases are shared, for they never change.
+func (a *App) clone() *App {
+	c := *a
+	c.Domains = slices.Clone(a.Domains)
+	c.Formation = maps.Clone(a.Formation)
+	c.Releases = slices.Clone(a.Releases)
+	c.Config = maps.Clone(a.Config)
+	if c.Formation == nil {
+		c.Formation = map[string]int{}
+	}
+	if c.Config == nil {
+		c.Config = map[string]string{}
+	}
+	return &c
+}
+
+// appName is the rule of PRODUCT.md for names of apps: a DNS label.
+var appName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// CheckAppName returns an error that states the rule if name is no legal name of an app.
+func CheckAppName(name string) error {
+	if appName.MatchString(name) {
+		return nil
+	}
+	return &Invalid{
+		What: fmt.Sprintf("%q is not a legal app name", name),
+		Rule: "1 to 63 of a-z, 0-9 and -, neither first nor last a -",
+	}
+}
+
+var configKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+
+// CheckConfigKey returns an error that states the rule if key is no legal name of an environment variable.
+func CheckConfigKey(key string) error {
+	if configKey.MatchString(key) {
+		return nil
+	}
+	return &Invalid{
+		What: fmt.Sprintf("%q is not a legal config key", key),
+		Rule: "letters, digits and _, not starting with a digit, at most 255 characters",
+	}
+}
+
+var domainName = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// CheckDomain returns domain in lower case, or an error that states the rule.
+func CheckDomain(domain string) (string, error) {
+	d := strings.ToLower(strings.TrimSuffix(domain, "."))
+	if len(d) > 253 || !domainName.MatchString(d) || strings.HasPrefix(d, "*") {
+		return "", &Invalid{What: fmt.Sprintf("%q is not a legal domain", domain), Rule: "a host name like blog.example.com, without scheme, port or path"}
+	}
+	return d, nil
+}

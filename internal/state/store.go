@@ -1,0 +1,321 @@
+// Package state is hop3's ledger: apps, releases, keys and events, as files.
+//
+// Everything lies in memory and is written through: one folder per app with
+// one app.json, so that one rename is one transaction, a person can read,
+// copy and repair it, and destroying an app removes one folder. SQLite and
+// bbolt were considered; they lost because one app is one small record.
+// Settings are encrypted in the file with a key of mode 0600 beside it.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// firstUID is where the user ids of apps begin: above those of people and
+// system users, below 65534, nobody.
+const firstUID = 60001
+
+// A Store is the state of one server. Its methods may be called at once.
+type Store struct {
+	dir    string
+	lock   *os.File
+	sealer *sealer
+	events *eventLog
+
+	keys *Keys
+
+	mu     sync.RWMutex
+	apps   map[string]*App
+	server Server
+}
+
+// Server holds what the server decided at its first start and remembers.
+type Server struct {
+	Version  int    `json:"version"`
+	Packages string `json:"packages,omitempty"` // "nixpkgs" or "debian"
+	NextUID  int    `json:"next_uid"`
+}
+
+// Open reads the state below dir, which it makes with mode 0700 if need be,
+// and locks it. A folder that another server uses is a [*Conflict].
+func Open(dir string) (*Store, error) {
+	s, err := open(dir)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, errors.Join(err, s.events.close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+func open(dir string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "apps"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("close the data folder to others: %w", err)
+	}
+	sealer, err := openSealer(dir)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := OpenKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, sealer: sealer, keys: keys, apps: map[string]*App{}}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	s.events, err = openEventLog(filepath.Join(dir, "events.jsonl"))
+	return s, err
+}
+
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(&Conflict{
+			What: fmt.Sprintf("the data folder %s is in use by another hop3 server", dir),
+			Mend: "stop that one, or give this one a folder of its own with --data",
+		}, f.Close())
+	}
+	return f, nil
+}
+
+// Close gives the folder free for another server.
+func (s *Store) Close() error { return errors.Join(s.events.close(), s.lock.Close()) }
+
+// Keys are the keys that may call this server.
+func (s *Store) Keys() *Keys { return s.keys }
+
+// Dir is the data folder.
+func (s *Store) Dir() string { return s.dir }
+
+// AppDir is the folder of one app.
+func (s *Store) AppDir(app string) string { return filepath.Join(s.dir, "apps", app) }
+
+func (s *Store) load() error {
+	if _, err := readJSON(filepath.Join(s.dir, "server.json"), &s.server); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Join(s.dir, "apps"))
+	if err != nil {
+		return fmt.Errorf("read the apps: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			// A folder that was being destroyed when the server was.
+			if err := os.RemoveAll(filepath.Join(s.dir, "apps", e.Name())); err != nil {
+				return fmt.Errorf("finish destroying an app: %w", err)
+			}
+			continue
+		}
+		app, err := s.loadApp(e.Name())
+		if err != nil {
+			return err
+		}
+		if app != nil {
+			s.apps[app.Name] = app
+		}
+	}
+	return nil
+}
+
+// appFile is app.json: the app in the clear but for its settings.
+type appFile struct {
+	Version int    `json:"version"`
+	App     *App   `json:"app"`
+	Sealed  []byte `json:"sealed"` // of settings
+}
+
+type settings struct {
+	Config   map[string]string         `json:"config"`
+	Releases map[int]map[string]string `json:"releases"`
+}
+
+func (s *Store) loadApp(name string) (*App, error) {
+	path := filepath.Join(s.AppDir(name), "app.json")
+	var f appFile
+	found, err := readJSON(path, &f)
+	if err != nil || !found {
+		return nil, err
+	}
+	if f.Version != appVersion || f.App == nil || f.App.Name != name {
+		return nil, fmt.Errorf("read %s: version %d of app %q, want version %d of app %q", path, f.Version, appNameOf(f.App), appVersion, name)
+	}
+	var secret settings
+	if err := s.sealer.open("app/"+name, f.Sealed, &secret); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	f.App.Config = secret.Config
+	for i := range f.App.Releases {
+		f.App.Releases[i].Config = secret.Releases[f.App.Releases[i].Number]
+	}
+	return f.App, nil
+}
+
+func appNameOf(a *App) string {
+	if a == nil {
+		return ""
+	}
+	return a.Name
+}
+
+func (s *Store) saveApp(a *App) error {
+	secret := settings{Config: a.Config, Releases: map[int]map[string]string{}}
+	for _, r := range a.Releases {
+		secret.Releases[r.Number] = r.Config
+	}
+	sealed, err := s.sealer.seal("app/"+a.Name, secret)
+	if err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(s.AppDir(a.Name), "app.json"), appFile{Version: appVersion, App: a, Sealed: sealed})
+}
+
+// App returns the app called name; its error is a [*NotFound].
+func (s *Store) App(name string) (*App, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if a, ok := s.apps[name]; ok {
+		return a, nil
+	}
+	return nil, &NotFound{Kind: "app", Name: name, Near: Nearest(name, slices.Collect(maps.Keys(s.apps)))}
+}
+
+// Apps returns all apps by name.
+func (s *Store) Apps() []*App {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	apps := slices.Collect(maps.Values(s.apps))
+	slices.SortFunc(apps, func(a, b *App) int { return strings.Compare(a.Name, b.Name) })
+	return apps
+}
+
+// Create makes an app without a release. A name in use is a [*Conflict].
+func (s *Store) Create(name, by string, now time.Time) (*App, error) {
+	if err := CheckAppName(name); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.apps[name] != nil {
+		return nil, &Conflict{What: fmt.Sprintf("the app %s exists already", name), Mend: "take another name, or push to that one"}
+	}
+	uid := max(s.server.NextUID, firstUID)
+	server := s.server
+	server.NextUID = uid + 1
+	if err := s.saveServer(server); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.AppDir(name), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of %s: %w", name, err)
+	}
+	a := &App{Name: name, Created: now.UTC(), CreatedBy: by, UID: uid}
+	if err := s.saveApp(a); err != nil {
+		return nil, err
+	}
+	s.apps[name] = a
+	return a, nil
+}
+
+// Update changes one app: change gets a copy, which replaces the app once it
+// is on disk. If change or the writing fails, nothing has changed. A domain
+// that another app has is a [*Conflict].
+func (s *Store) Update(name string, change func(*App) error) (*App, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.apps[name]
+	if !ok {
+		return nil, &NotFound{Kind: "app", Name: name}
+	}
+	a := old.clone()
+	if err := change(a); err != nil {
+		return nil, err
+	}
+	if err := s.checkDomains(a); err != nil {
+		return nil, err
+	}
+	if err := s.saveApp(a); err != nil {
+		return nil, err
+	}
+	s.apps[name] = a
+	return a, nil
+}
+
+func (s *Store) checkDomains(a *App) error {
+	for _, other := range s.apps {
+		if other.Name == a.Name {
+			continue
+		}
+		for _, d := range a.Domains {
+			if slices.Contains(other.Domains, d) {
+				return &Conflict{What: fmt.Sprintf("the domain %s belongs to the app %s", d, other.Name), Mend: "remove it there first: domains:remove " + other.Name + " " + d}
+			}
+		}
+	}
+	return nil
+}
+
+// Destroy removes the app and its folder with all that is in it.
+func (s *Store) Destroy(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.apps[name] == nil {
+		return &NotFound{Kind: "app", Name: name}
+	}
+	// One rename takes the app away whole; what a crash leaves is swept by load.
+	grave := filepath.Join(s.dir, "apps", ".destroyed-"+name)
+	if err := os.RemoveAll(grave); err != nil {
+		return fmt.Errorf("remove what is left of an earlier %s: %w", name, err)
+	}
+	if err := os.Rename(s.AppDir(name), grave); err != nil {
+		return fmt.Errorf("destroy %s: %w", name, err)
+	}
+	delete(s.apps, name)
+	if err := os.RemoveAll(grave); err != nil {
+		return fmt.Errorf("remove the folder of %s: %w", name, err)
+	}
+	return nil
+}
+
+// Server returns what the server remembers.
+func (s *Store) Server() Server {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.server
+}
+
+// RememberPackages keeps which package set this server builds from.
+func (s *Store) RememberPackages(set string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	server := s.server
+	server.Packages = set
+	return s.saveServer(server)
+}
+
+// saveServer needs mu.
+func (s *Store) saveServer(server Server) error {
+	server.Version = 1
+	if err := writeJSON(filepath.Join(s.dir, "server.json"), server); err != nil {
+		return err
+	}
+	s.server = server
+	return nil
+}
