@@ -1,0 +1,234 @@
+// Package config reads the settings of a server: the flags of `hop3 serve`
+// over its TOML file over the defaults.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// DefaultFile is read if it exists and no other file is named.
+const DefaultFile = "/etc/hop3/server.toml"
+
+// A Config holds every setting of a server. The TOML keys are the flags'
+// names with _ for -, and some that have no flag.
+type Config struct {
+	Data      string `toml:"data"`
+	SSH       string `toml:"ssh"`
+	HTTP      string `toml:"http"`
+	HTTPS     string `toml:"https"`
+	Domain    string `toml:"domain"`
+	AdminKey  string `toml:"admin_key"`
+	Metrics   string `toml:"metrics"`
+	Packages  string `toml:"packages"` // "nixpkgs", "debian" or "" (decide at the first start)
+	Nixpkgs   string `toml:"nixpkgs"`
+	LogFormat string `toml:"log_format"` // "text", "json" or "" (text on a terminal)
+	StopApps  bool   `toml:"stop_apps"`
+
+	Autocreate   bool     `toml:"autocreate"`
+	MaxPushSize  Size     `toml:"max_push_size"`
+	Ports        Ports    `toml:"ports"`
+	Isolation    string   `toml:"isolation"` // "require", "prefer" or "" (require when root)
+	Memory       Size     `toml:"memory"`    // per process, 0 for no limit
+	CPU          int      `toml:"cpu"`       // per process, in thousandths of a core, 0 for no limit
+	Pids         int      `toml:"pids"`      // per process
+	Builds       int      `toml:"builds"`    // at once
+	BuildTimeout Duration `toml:"build_timeout"`
+	MinFree      Size     `toml:"min_free"`
+	Releases     int      `toml:"releases_kept"`
+
+	// Where the package set is fetched from; empty: as the machine's own
+	// clients (apt, npm, go, pip) are set up.
+	DebMirror   string `toml:"deb_mirror"`
+	NpmRegistry string `toml:"npm_registry"`
+	GoProxy     string `toml:"go_proxy"`
+	PipIndex    string `toml:"pip_index"`
+	Keyring     string `toml:"keyring"` // that signs the Debian mirror's index
+}
+
+// Default returns the settings of a server that is told nothing.
+func Default() Config {
+	return Config{
+		Data: "/var/lib/hop3", SSH: ":2222", HTTP: ":8080", Domain: "localhost",
+		Autocreate:   true,
+		MaxPushSize:  512 << 20, // a large repository with its history; larger ones hold data, not code
+		Ports:        Ports{20000, 29999},
+		Memory:       512 << 20, // Heroku's smallest dyno
+		Pids:         512,       // a JVM with many threads fits, a fork bomb does not
+		Builds:       2,
+		BuildTimeout: Duration(30 * time.Minute),
+		MinFree:      1 << 30,
+		Releases:     20,
+	}
+}
+
+// Flags adds the flags of `hop3 serve` to set, with c's values as defaults.
+func (c *Config) Flags(set *pflag.FlagSet) {
+	set.StringVar(&c.Data, "data", c.Data, "folder of all state")
+	set.StringVar(&c.SSH, "ssh", c.SSH, "address of the SSH server; port 0 takes a free one")
+	set.StringVar(&c.HTTP, "http", c.HTTP, "address of the HTTP router")
+	set.StringVar(&c.HTTPS, "https", c.HTTPS, "address of the HTTPS router (off)")
+	set.StringVar(&c.Domain, "domain", c.Domain, "app blog answers at blog.DOMAIN")
+	set.StringVar(&c.AdminKey, "admin-key", c.AdminKey, "file of public keys that get the role admin")
+	set.StringVar(&c.Metrics, "metrics", c.Metrics, "address of /metrics, /healthz and /readyz (off)")
+	set.StringVar(&c.Packages, "packages", c.Packages, "where toolchains come from: nixpkgs or debian (decided at the first start)")
+	set.StringVar(&c.Nixpkgs, "nixpkgs", c.Nixpkgs, "flake reference for inputs.nixpkgs (a pin in this program)")
+	set.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json (text on a terminal, else json)")
+	set.BoolVar(&c.StopApps, "stop-apps", c.StopApps, "stop the apps too when the server stops")
+}
+
+// Load reads the settings from args, flags over the file over the defaults.
+// Its errors name the flag, or the file and the line.
+func Load(args []string) (Config, error) {
+	// The file lies between the defaults and the flags, so the flags are
+	// read twice: first to find the file, then over it.
+	var file string
+	first := Default()
+	if err := parse(&first, &file, args); err != nil {
+		return Config{}, err
+	}
+	c := Default()
+	named := file != DefaultFile
+	b, err := os.ReadFile(file)
+	switch {
+	case err == nil:
+		if err := c.decode(file, b); err != nil {
+			return Config{}, err
+		}
+	case named || !errors.Is(err, fs.ErrNotExist):
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	if err := parse(&c, &file, args); err != nil {
+		return Config{}, err
+	}
+	return c, c.check()
+}
+
+func parse(c *Config, file *string, args []string) error {
+	set := pflag.NewFlagSet("hop3 serve", pflag.ContinueOnError)
+	set.Usage = func() {} // the caller prints help
+	c.Flags(set)
+	set.StringVar(file, "config", DefaultFile, "TOML file of the same settings")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("hop3 serve takes no operand: %q", set.Arg(0))
+	}
+	return nil
+}
+
+func (c *Config) check() error {
+	for name, addr := range map[string]string{"ssh": c.SSH, "http": c.HTTP, "https": c.HTTPS, "metrics": c.Metrics} {
+		if addr == "" && (name == "https" || name == "metrics") {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("--%s %q is not an address: want HOST:PORT or :PORT", name, addr)
+		}
+	}
+	for _, choice := range []struct {
+		name, value string
+		legal       []string
+	}{
+		{"packages", c.Packages, []string{"", "nixpkgs", "debian"}},
+		{"log-format", c.LogFormat, []string{"", "text", "json"}},
+		{"isolation", c.Isolation, []string{"", "require", "prefer"}},
+	} {
+		if !contains(choice.legal, choice.value) {
+			return fmt.Errorf("%s is %q: want %s", choice.name, choice.value, strings.Join(choice.legal[1:], " or "))
+		}
+	}
+	if c.Data == "" || c.Domain == "" {
+		return errors.New("data and domain may not be empty")
+	}
+	if c.Builds < 1 || c.Releases < 1 {
+		return errors.New("builds and releases_kept are at least 1")
+	}
+	if c.HTTPS != "" {
+		return errors.New("--https is not served yet: put a TLS proxy in front of --http")
+	}
+	return nil
+}
+
+func contains(legal []string, v string) bool {
+	for _, l := range legal {
+		if l == v {
+			return true
+		}
+	}
+	return false
+}
+
+// Ports is a range of ports, both ends included, written "20000-29999".
+type Ports struct{ First, Last int }
+
+// UnmarshalText reads FIRST-LAST.
+func (p *Ports) UnmarshalText(b []byte) error {
+	first, last, ok := strings.Cut(string(b), "-")
+	f, err1 := strconv.Atoi(first)
+	l, err2 := strconv.Atoi(last)
+	if !ok || err1 != nil || err2 != nil || f < 1024 || l > 65535 || f > l {
+		return fmt.Errorf("%q is not a range of ports: want FIRST-LAST between 1024 and 65535", b)
+	}
+	*p = Ports{f, l}
+	return nil
+}
+
+// Size is a number of bytes, written as a number or as "512MiB".
+type Size int64
+
+// UnmarshalTOML reads a number of bytes or text with a unit.
+func (s *Size) UnmarshalTOML(v any) error {
+	switch v := v.(type) {
+	case int64:
+		if v < 0 {
+			return fmt.Errorf("%d is not a size", v)
+		}
+		*s = Size(v)
+		return nil
+	case string:
+		n, err := ParseSize(v)
+		*s = Size(n)
+		return err
+	}
+	return fmt.Errorf("%v is not a size: want a number of bytes or text like \"512MiB\"", v)
+}
+
+// ParseSize reads "512MiB", "1G", "64k" or a number of bytes. Units are
+// powers of 1024, whichever way they are written.
+func ParseSize(text string) (int64, error) {
+	t := strings.ToLower(strings.TrimSpace(text))
+	t = strings.TrimSuffix(strings.TrimSuffix(t, "b"), "i")
+	shift := 0
+	if i := strings.IndexAny(t, "kmgt"); i >= 0 && i == len(t)-1 {
+		shift = 10 * (1 + strings.IndexByte("kmgt", t[i]))
+		t = t[:i]
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(t), 10, 64)
+	if err != nil || n < 0 || n > (1<<62)>>shift {
+		return 0, fmt.Errorf("%q is not a size: want a number of bytes or text like \"512MiB\"", text)
+	}
+	return n << shift, nil
+}
+
+// Duration is a time written as in Go: "30m", "1h30m".
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%q is not a duration: want text like \"30m\"", b)
+	}
+	*d = Duration(v)
+	return nil
+}
