@@ -1,0 +1,184 @@
+package sshd
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/gliderlabs/ssh"
+	gossh "golang.org/x/crypto/ssh"
+)
+
+// Identity is who makes a call.
+type Identity struct {
+	// Name is what Options.Lookup said; "" means nobody.
+	Name string
+	// Fingerprint is that of the proved key, as "SHA256:…".
+	Fingerprint string
+}
+
+// identityKey is where the identity stands in the Permissions of a connection.
+type identityKey struct{}
+
+// identityOf reads who authenticated sc. The zero Identity means nobody.
+func identityOf(sc *gossh.ServerConn) Identity {
+	if sc.Permissions == nil {
+		return Identity{}
+	}
+	who, _ := sc.Permissions.ExtraData[identityKey{}].(Identity)
+	return who
+}
+
+// minRSABits is the least that is accepted of an RSA key: NIST SP 800-131A.
+const minRSABits = 2048
+
+// The algorithms offered, best first; none rests on SHA-1. aes128-ctr and
+// hmac-sha2-256 are there for clients that know nothing newer (paramiko 2).
+func algorithms() gossh.Config {
+	return gossh.Config{
+		KeyExchanges: []string{
+			gossh.KeyExchangeMLKEM768X25519, gossh.KeyExchangeCurve25519, gossh.KeyExchangeECDHP256,
+		},
+		Ciphers: []string{
+			gossh.CipherAES128GCM, gossh.CipherAES256GCM, gossh.CipherChaCha20Poly1305,
+			gossh.CipherAES256CTR, gossh.CipherAES128CTR,
+		},
+		MACs: []string{gossh.HMACSHA256ETM, gossh.HMACSHA512ETM, gossh.HMACSHA256},
+	}
+}
+
+func keyAlgorithms() []string {
+	return []string{
+		gossh.KeyAlgoED25519, gossh.KeyAlgoSKED25519,
+		gossh.KeyAlgoECDSA256, gossh.KeyAlgoECDSA384, gossh.KeyAlgoECDSA521, gossh.KeyAlgoSKECDSA256,
+		gossh.KeyAlgoRSASHA256, gossh.KeyAlgoRSASHA512,
+	}
+}
+
+// offered decides about a key that the client has only named. Everything is
+// let through to be proved but certificates, which need an authority that we
+// do not have; a client goes on with the plain key then. It must decide
+// nothing else and remember nothing: the key may be anybody's.
+func offered(ctx ssh.Context, key ssh.PublicKey) bool {
+	connOf(ctx).tried.Store(true)
+	_, certificate := key.(*gossh.Certificate)
+	return !certificate
+}
+
+// config is the x/crypto configuration of one connection.
+func (s *Server) config(ctx ssh.Context) *gossh.ServerConfig {
+	c := connOf(ctx)
+	return &gossh.ServerConfig{
+		Config:                  algorithms(),
+		PublicKeyAuthAlgorithms: keyAlgorithms(),
+		MaxAuthTries:            s.limits.AuthTries,
+		// The library overwrites this one with a call of offered. It is set
+		// all the same, so that forgetting that would deny, not admit.
+		PublicKeyCallback: func(gossh.ConnMetadata, gossh.PublicKey) (*gossh.Permissions, error) {
+			return nil, errors.New("no key handler")
+		},
+		VerifiedPublicKeyCallback: func(_ gossh.ConnMetadata, key gossh.PublicKey, _ *gossh.Permissions, _ string) (*gossh.Permissions, error) {
+			return c.proved(key)
+		},
+		AuthLogCallback: func(_ gossh.ConnMetadata, method string, err error) {
+			if err != nil && method != "none" { // "none" asks which methods there are
+				c.tried.Store(true)
+			}
+		},
+	}
+}
+
+// proved decides about a key that the client has proved to hold. The result
+// is a new object for each key: what is said of one never stands for another.
+func (c *conn) proved(key gossh.PublicKey) (*gossh.Permissions, error) {
+	fp := gossh.FingerprintSHA256(key)
+	if bits := rsaBits(key); bits > 0 && bits < minRSABits {
+		return nil, refused(fp, complaint(
+			fmt.Sprintf("the RSA key %s has %d bits, %d are the least", fp, bits, minRSABits),
+			"make a new one: ssh-keygen -t ed25519"))
+	}
+	name, ok := c.srv.opts.Lookup(key, c.RemoteAddr())
+	if !ok || name == "" {
+		return nil, c.refuseUnknown(fp)
+	}
+	for _, other := range c.unknown {
+		c.srv.quiet.add(other)
+	}
+	c.login()
+	return &gossh.Permissions{ExtraData: map[any]any{
+		identityKey{}: Identity{Name: name, Fingerprint: fp},
+	}}, nil
+}
+
+// refuseUnknown refuses the key and tells its owner, once. Whoever got in with
+// another key afterwards is spared the message from then on: a client offers
+// its keys in its own order, every time.
+func (c *conn) refuseUnknown(fp string) error {
+	c.unknown = append(c.unknown, fp)
+	if c.srv.quiet.has(fp) {
+		return refused(fp, "")
+	}
+	c.log.WithField("key", fp).Info("unknown ssh key refused")
+	if c.srv.opts.Unknown == nil {
+		return refused(fp, complaint("the key "+fp+" is not known here", ""))
+	}
+	return refused(fp, c.srv.opts.Unknown(fp))
+}
+
+func refused(fp, message string) error {
+	if message != "" && !strings.HasSuffix(message, "\n") {
+		message += "\n"
+	}
+	return &gossh.BannerError{Err: fmt.Errorf("refuse key %s", fp), Message: message}
+}
+
+func rsaBits(key gossh.PublicKey) int {
+	ck, ok := key.(gossh.CryptoPublicKey)
+	if !ok {
+		return 0
+	}
+	pub, ok := ck.CryptoPublicKey().(*rsa.PublicKey)
+	if !ok {
+		return 0
+	}
+	return pub.N.BitLen()
+}
+
+// maxFingerprints bounds the memory of a fingerprints; past it, it starts
+// anew, and a few clients read a message once more.
+const maxFingerprints = 4096
+
+// fingerprints is a set of keys that were proved and refused.
+type fingerprints struct {
+	mu  sync.Mutex
+	set map[string]struct{}
+}
+
+func newFingerprints() *fingerprints { return &fingerprints{set: map[string]struct{}{}} }
+
+func (f *fingerprints) add(fp string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.set) >= maxFingerprints {
+		clear(f.set)
+	}
+	f.set[fp] = struct{}{}
+}
+
+func (f *fingerprints) has(fp string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.set[fp]
+	return ok
+}
+
+// refuseForward answers `ssh -L` and `ssh -W`; the client prints the text.
+func refuseForward(_ *ssh.Server, _ *gossh.ServerConn, nc gossh.NewChannel, _ ssh.Context) {
+	_ = nc.Reject(gossh.Prohibited, "hop3 forwards no ports") // the client is told or gone
+}
+
+func refuseChannel(_ *ssh.Server, _ *gossh.ServerConn, nc gossh.NewChannel, _ ssh.Context) {
+	_ = nc.Reject(gossh.UnknownChannelType, "hop3 serves commands only") // the client is told or gone
+}
