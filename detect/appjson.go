@@ -1,0 +1,116 @@
+package detect
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// appJSON is what is read of Heroku's and Dokku's app.json; other keys of it mean nothing to a deployment and are skipped.
+type appJSON struct {
+	Env       map[string]json.RawMessage `json:"env"`
+	Formation map[string]struct {
+		Quantity *int `json:"quantity"`
+	} `json:"formation"`
+	Scripts struct {
+		Dokku struct {
+			Predeploy  string `json:"predeploy"`
+			Postdeploy string `json:"postdeploy"`
+		} `json:"dokku"`
+	} `json:"scripts"`
+	Healthchecks map[string][]struct {
+		Type     string `json:"type"`
+		Path     string `json:"path"`
+		Command  any    `json:"command"`
+		Attempts int    `json:"attempts"`
+		Timeout  int    `json:"timeout"`
+		Wait     int    `json:"wait"`
+	} `json:"healthchecks"`
+	Cron []struct {
+		Command  string `json:"command"`
+		Schedule string `json:"schedule"`
+	} `json:"cron"`
+}
+
+func readAppJSON(t *tree, m *Manifest) error {
+	if !t.has("app.json") {
+		return nil
+	}
+	b, err := t.read("app.json")
+	if err != nil {
+		return err
+	}
+	var a appJSON
+	if err := decodeJSON("app.json", b, &a); err != nil {
+		return err
+	}
+	if err := a.env(m); err != nil {
+		return err
+	}
+	for name, f := range a.Formation {
+		if f.Quantity != nil {
+			m.Formation[name] = *f.Quantity
+		}
+	}
+	if c := a.Scripts.Dokku.Predeploy; c != "" && m.Release == "" {
+		m.Release = c
+	}
+	m.Postdeploy = a.Scripts.Dokku.Postdeploy
+	for _, h := range a.Healthchecks["web"] {
+		if h.Type == "liveness" {
+			continue
+		}
+		m.Health = Health{Path: h.Path, Retries: h.Attempts, Timeout: time.Duration(h.Timeout) * time.Second, Interval: time.Duration(h.Wait) * time.Second}
+		break
+	}
+	for i, c := range a.Cron {
+		m.Cron = append(m.Cron, Cron{Name: fmt.Sprintf("cron%d", i+1), Schedule: c.Schedule, Command: c.Command})
+	}
+	return nil
+}
+
+// env reads values that are strings or {"value":…, "generator":"secret"}.
+func (a appJSON) env(m *Manifest) error {
+	for _, k := range slices.Sorted(maps.Keys(a.Env)) {
+		raw := a.Env[k]
+		var s string
+		if json.Unmarshal(raw, &s) == nil {
+			m.Env[k] = s
+			continue
+		}
+		var o struct {
+			Value     string `json:"value"`
+			Generator string `json:"generator"`
+		}
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return &ParseError{File: "app.json", Msg: fmt.Sprintf("env.%s is neither a string nor an object", clip(k))}
+		}
+		if o.Generator == "secret" {
+			m.EnvGenerate[k] = Generate{Kind: "hex", Length: 64}
+		} else if o.Value != "" {
+			m.Env[k] = o.Value
+		}
+	}
+	return nil
+}
+
+// decodeJSON decodes data into v; the error is a [*ParseError] with the line.
+func decodeJSON(file string, data []byte, v any) error {
+	data = bytes.TrimPrefix(data, bom)
+	err := json.Unmarshal(data, v)
+	if err == nil {
+		return nil
+	}
+	offset := int64(0)
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = e.Offset
+	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		offset = e.Offset
+	}
+	line := 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n"))
+	return &ParseError{File: file, Line: line, Msg: err.Error()}
+}

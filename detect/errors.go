@@ -1,0 +1,98 @@
+package detect
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A ParseError is a file of the app that breaks its format. Line is 0 when the whole file is meant.
+type ParseError struct {
+	File string
+	Line int
+	Msg  string
+}
+
+func (e *ParseError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+}
+
+// Hint says what to do.
+func (e *ParseError) Hint() string { return "mend " + e.File + ", commit and push again" }
+
+// An UnknownError is returned when no stack claims the tree.
+type UnknownError struct {
+	Hints     []string // what looks like the cause
+	Tree      []string // the top of the tree, folders with a slash
+	Supported []string // stack names
+}
+
+func (e *UnknownError) Error() string {
+	s := "no stack found for this tree"
+	if len(e.Tree) == 0 {
+		return s + ": it is empty"
+	}
+	return s + "; it holds: " + join(e.Tree)
+}
+
+// Hint joins the hints and the supported stacks.
+func (e *UnknownError) Hint() string {
+	return strings.Join(append(append([]string{}, e.Hints...), "supported: "+join(e.Supported)), "\n")
+}
+
+// An UnsupportedError names something that was recognised and that hop3 does not build yet.
+type UnsupportedError struct {
+	What     string // "pnpm"
+	Evidence string // the file, with its line where there is one
+	Fix      string // what works instead, "" if nothing is known
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%s (%s) is detected, but not supported yet", e.What, e.Evidence)
+}
+
+// Hint says what works instead.
+func (e *UnsupportedError) Hint() string {
+	if e.Fix != "" {
+		return e.Fix
+	}
+	return "supported: " + join(Stacks()) + "; the stack nix builds anything: add a flake.nix with packages.<system>.default"
+}
+
+// A StartError is returned when the stack is known and nothing says how to start the app.
+type StartError struct {
+	Stack string
+	Tried []string
+}
+
+func (e *StartError) Error() string {
+	return fmt.Sprintf("nothing says how to start this %s app; tried: %s", e.Stack, join(append([]string{"hop3.toml [run] start", "Procfile"}, e.Tried...)))
+}
+
+// Hint says what to do.
+func (e *StartError) Hint() string { return `add a Procfile with a line "web: COMMAND" and commit it` }
+
+// ErrorJSON returns err as `hop3 detect --json` prints it, one document with a final newline.
+func ErrorJSON(err error) []byte {
+	hints := []string{}
+	if u, ok := errors.AsType[*UnknownError](err); ok {
+		hints = append(hints, u.Hints...)
+		hints = append(hints, "supported: "+join(u.Supported))
+	} else if h, ok := err.(interface{ Hint() string }); ok {
+		hints = append(hints, h.Hint())
+	}
+	b, merr := marshalPlain(struct {
+		Version int      `json:"version"`
+		Stack   string   `json:"stack"`
+		Error   string   `json:"error"`
+		Hints   []string `json:"hints"`
+	}{planVersion, "", err.Error(), hints})
+	if merr != nil { // strings always marshal
+		b, _ = json.Marshal(merr.Error())
+	}
+	return append(b, '\n')
+}

@@ -1,0 +1,65 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Explain returns what `hop3 detect --explain` prints: the winner and the losers, each with its evidence.
+func Explain(p Plan) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "stack      %s\n", p.Stack)
+	for _, e := range p.Evidence {
+		fmt.Fprintf(&b, "           because of %s\n", e)
+	}
+	for _, c := range p.Rejected {
+		fmt.Fprintf(&b, "not        %s", c.Stack)
+		for i, e := range c.Evidence {
+			sep := ", "
+			if i == 0 {
+				sep = ", although "
+			}
+			b.WriteString(sep + e.String())
+		}
+		b.WriteString("\n")
+	}
+	if len(p.Frameworks) > 0 {
+		fmt.Fprintf(&b, "frameworks %s\n", join(p.Frameworks))
+	}
+	fmt.Fprintf(&b, "tool       %s, from %s\n", p.Tool.Name, p.Tool.From)
+	for _, r := range p.Runtimes {
+		fmt.Fprintf(&b, "runtime    %s\n", r)
+		for _, l := range r.Losers {
+			fmt.Fprintf(&b, "           not %s, from %s\n", l.Version, l.From)
+		}
+	}
+	for _, pr := range p.Processes {
+		fmt.Fprintf(&b, "process    %s: %s\n           from %s\n", pr.Name, pr.Command, pr.From)
+	}
+	if p.Release != "" {
+		fmt.Fprintf(&b, "release    %s\n", p.Release)
+	}
+	if p.Static != "" {
+		fmt.Fprintf(&b, "static     %s\n", p.Static)
+	}
+	for _, w := range p.Warnings {
+		fmt.Fprintf(&b, "warning    %s\n", w)
+	}
+	return b.String()
+}
+
+// String returns "package.json:12 (engines.node)".
+func (e Evidence) String() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s:%d (%s)", e.File, e.Line, e.Why)
+	}
+	return fmt.Sprintf("%s (%s)", e.File, e.Why)
+}
+
+// String returns "node 22, from engines.node".
+func (r Runtime) String() string {
+	if r.Version == "" {
+		return fmt.Sprintf("%s, from %s", r.Name, r.From)
+	}
+	return fmt.Sprintf("%s %s, from %s", r.Name, r.Version, r.From)
+}

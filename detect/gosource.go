@@ -1,0 +1,154 @@
+package detect
+
+import (
+	"bytes"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A goPackage is what one folder of Go files declares for linux/amd64, tests left out.
+type goPackage struct {
+	main    bool // package main with a func main
+	imports []string
+	embeds  bool
+}
+
+// scanGo finds the programs of t and what they import, following packages of the module itself.
+func scanGo(t *tree, facts *GoFacts) error {
+	pkgs := map[string]goPackage{}
+	for _, f := range t.order {
+		if dir := path.Dir(f); strings.HasSuffix(f, ".go") && !skipGo(dir) {
+			if _, done := pkgs[dir]; !done {
+				pkgs[dir] = t.goPackage(dir)
+			}
+		}
+	}
+	for dir, pkg := range pkgs {
+		if pkg.main {
+			name := path.Base(dir)
+			if dir == "." {
+				name = goBinary(facts.Module)
+			}
+			facts.Mains = append(facts.Mains, GoMain{Dir: dir, Name: name})
+		}
+	}
+	slices.SortFunc(facts.Mains, func(a, b GoMain) int { return strings.Compare(a.Dir, b.Dir) })
+	if slices.ContainsFunc(facts.Mains, func(m GoMain) bool { return !sideProgram(m.Dir) }) {
+		facts.Mains = slices.DeleteFunc(facts.Mains, func(m GoMain) bool { return sideProgram(m.Dir) })
+	}
+	follow(pkgs, facts)
+	return nil
+}
+
+// skipGo reports whether the go command never takes a folder for a package of the module.
+func skipGo(dir string) bool {
+	for el := range strings.SplitSeq(dir, "/") {
+		if el == "vendor" || el == "testdata" || el != "." && (el[0] == '_' || el[0] == '.') {
+			return true
+		}
+	}
+	return false
+}
+
+// sideProgram reports whether a program is an example or a tool of the developers beside the app.
+func sideProgram(dir string) bool {
+	top, _, _ := strings.Cut(dir, "/")
+	switch top {
+	case "example", "examples", "_examples", "tools", "scripts", "hack", "test", "tests":
+		return true
+	}
+	return strings.HasPrefix(dir, "internal/tools")
+}
+
+// follow collects the imports of the programs and of the module's packages that they reach.
+func follow(pkgs map[string]goPackage, facts *GoFacts) {
+	seen := map[string]bool{}
+	var todo []string
+	for _, m := range facts.Mains {
+		todo = append(todo, m.Dir)
+	}
+	external := map[string]bool{}
+	for len(todo) > 0 {
+		dir := todo[0]
+		todo = todo[1:]
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		facts.Embeds = facts.Embeds || pkgs[dir].embeds
+		for _, imp := range pkgs[dir].imports {
+			rel, inside := strings.CutPrefix(imp, facts.Module)
+			first, _, _ := strings.Cut(imp, "/")
+			switch {
+			case imp == "C":
+				facts.Cgo = true
+			case inside && rel == "":
+				todo = append(todo, ".")
+			case inside && rel[0] == '/':
+				todo = append(todo, rel[1:])
+			case strings.Contains(first, "."):
+				external[imp] = true
+			}
+		}
+	}
+	for imp := range external {
+		facts.Imports = append(facts.Imports, imp)
+	}
+	slices.Sort(facts.Imports)
+}
+
+func (t *tree) goPackage(dir string) goPackage {
+	var pkg goPackage
+	ctxt := t.buildContext()
+	for _, f := range t.in(dir) {
+		base := path.Base(f)
+		if !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go") {
+			continue
+		}
+		src := t.source(f)
+		if ok, err := ctxt.MatchFile(dir, base); err != nil || !ok {
+			continue // not for linux, or broken: the compiler will say so
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), base, src, parser.SkipObjectResolution|parser.ParseComments)
+		if err != nil && file == nil {
+			continue
+		}
+		pkg.add(file)
+	}
+	return pkg
+}
+
+func (pkg *goPackage) add(file *ast.File) {
+	for _, spec := range file.Imports {
+		if imp, err := strconv.Unquote(spec.Path.Value); err == nil {
+			pkg.imports = append(pkg.imports, imp)
+			pkg.embeds = pkg.embeds || imp == "embed"
+		}
+	}
+	if file.Name == nil || file.Name.Name != "main" {
+		return
+	}
+	for _, d := range file.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "main" {
+			pkg.main = true
+		}
+	}
+}
+
+// buildContext matches files as `go build` on the server does, reading them from t.
+func (t *tree) buildContext() build.Context {
+	c := build.Default
+	c.GOOS, c.GOARCH, c.CgoEnabled, c.BuildTags = "linux", "amd64", true, nil
+	c.JoinPath = path.Join
+	c.OpenFile = func(name string) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(t.source(name))), nil
+	}
+	return c
+}

@@ -1,0 +1,199 @@
+package detect
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Manifest is what the app's own files ask for: hop3.toml over app.json and Procfile over ENV, key by key.
+type Manifest struct {
+	ID           string                     // [metadata] id
+	Processes    map[string]ProcessSettings // by type
+	Formation    map[string]int             // instances by type, where a file says so
+	Env          map[string]string          // plain defaults of the environment
+	EnvGenerate  map[string]Generate        // values made once per app
+	EnvFrom      map[string]EnvFrom         // values that a service or the server provides
+	Health       Health
+	StartTimeout time.Duration // 0: the server's default
+	Port         int           // [port]: the port that the app insists on, 0 = it takes $PORT
+	Domains      []string
+	Cron         []Cron
+	Volumes      []Volume
+	Release      string // runs once before the swap
+	Postdeploy   string // runs once after the swap
+	Build        Build
+	Nix          NixSettings
+	Ignore       []string // patterns of .slugignore
+
+	procs    []Process // declared processes in order, hop3.toml over Procfile
+	static   string
+	warnings []string
+}
+
+// ProcessSettings are the settings of one process type. Zero values are the server's defaults.
+type ProcessSettings struct {
+	Command     string
+	Count       *int
+	Memory      int64 // bytes
+	CPU         int64 // thousandths of a core
+	Pids        int64
+	StopSignal  string // "SIGTERM"
+	StopTimeout time.Duration
+	Swap        string // "overlap", "exclusive" or ""
+}
+
+// Health says when a web process is ready.
+type Health struct {
+	Path     string
+	Interval time.Duration
+	Timeout  time.Duration
+	Retries  int
+	Command  string
+}
+
+// Build are the settings of [build]. Build replaces the stack's own build command.
+type Build struct {
+	Stack, Root, Builder                  string
+	Packages                              []string // attributes of the package set, at build and run time
+	Before, Build, After, Test            string
+	NodeVersion, PythonVersion, GoVersion string
+}
+
+// Generate asks for a value that is made once and kept.
+type Generate struct {
+	Kind   string // hex, base64, urlsafe, password, uuid
+	Length int
+}
+
+// EnvFrom asks for a value of a service, or of the server when From is "".
+type EnvFrom struct{ From, Key string }
+
+// A Cron is a command and when to run it, in cron's five fields or as @daily.
+type Cron struct{ Name, Schedule, Command string }
+
+// A Volume is a folder that outlives releases.
+type Volume struct{ Name, Path string }
+
+// NixSettings are the settings of [nix].
+type NixSettings struct {
+	Nixpkgs string
+	Inputs  map[string]string
+}
+
+// readManifest merges the app's files, lowest precedence first.
+func readManifest(t *tree) (Manifest, error) {
+	m := Manifest{
+		Processes: map[string]ProcessSettings{}, Formation: map[string]int{}, Env: map[string]string{},
+		EnvGenerate: map[string]Generate{}, EnvFrom: map[string]EnvFrom{},
+	}
+	for _, read := range []func(*tree, *Manifest) error{readEnv, readProcfile, readAppJSON, readTOML, readSlugignore} {
+		if err := read(t, &m); err != nil {
+			return Manifest{}, err
+		}
+	}
+	for _, p := range m.procs {
+		s := m.Processes[p.Name]
+		s.Command = p.Command
+		m.Processes[p.Name] = s
+		if s.Count != nil {
+			m.Formation[p.Name] = *s.Count
+		}
+	}
+	return m, nil
+}
+
+func readProcfile(t *tree, m *Manifest) error {
+	if !t.has("Procfile") {
+		return nil
+	}
+	b, err := t.read("Procfile")
+	if err != nil {
+		return err
+	}
+	procs, err := ParseProcfile(b)
+	if err != nil {
+		return err
+	}
+	for _, p := range procs {
+		switch p.Name {
+		case procStatic:
+			m.static = p.Command
+		case procRelease:
+			m.Release = p.Command
+		default:
+			m.procs = append(m.procs, p)
+		}
+	}
+	return nil
+}
+
+// setProc declares a process, replacing an earlier declaration of the same type in its place.
+func (m *Manifest) setProc(p Process) {
+	if i := slices.IndexFunc(m.procs, func(q Process) bool { return q.Name == p.Name }); i >= 0 {
+		m.procs[i] = p
+		return
+	}
+	m.procs = append(m.procs, p)
+}
+
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// ParseEnv reads Piku's ENV file: K=V per line, # comments, values may be quoted. The error is a [*ParseError].
+func ParseEnv(data []byte) (map[string]string, error) {
+	env := map[string]string{}
+	n := 0
+	for line := range strings.Lines(string(bytes.TrimPrefix(data, bom))) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		k, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		k, v = strings.TrimSpace(k), strings.TrimSpace(v)
+		if !ok || !envName.MatchString(k) {
+			return nil, &ParseError{File: "ENV", Line: n, Msg: "a line is NAME=value, with a NAME of letters, digits and _"}
+		}
+		if len(v) >= 2 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
+			v = v[1 : len(v)-1]
+		}
+		if strings.ContainsRune(v, 0) {
+			return nil, &ParseError{File: "ENV", Line: n, Msg: "a value holds a NUL byte"}
+		}
+		env[k] = v
+	}
+	return env, nil
+}
+
+func readEnv(t *tree, m *Manifest) error {
+	if !t.has("ENV") {
+		return nil
+	}
+	b, err := t.read("ENV")
+	if err != nil {
+		return err
+	}
+	env, err := ParseEnv(b)
+	if err != nil {
+		return err
+	}
+	maps.Copy(m.Env, env)
+	return nil
+}
+
+func readSlugignore(t *tree, m *Manifest) error {
+	for l := range strings.Lines(string(t.source(".slugignore"))) {
+		if l = strings.TrimSpace(l); l != "" && l[0] != '#' {
+			m.Ignore = append(m.Ignore, l)
+		}
+	}
+	return nil
+}
+
+func (m *Manifest) warnf(format string, args ...any) {
+	m.warnings = append(m.warnings, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,193 @@
+package detect
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+)
+
+const planVersion = 1 // of the JSON that users read; add keys, never change one
+
+// A Plan says what an application is, why, and what its templates need. Its JSON form is stable.
+type Plan struct {
+	Version    int        `json:"version"`
+	Stack      string     `json:"stack"`
+	Frameworks []string   `json:"frameworks"`
+	Evidence   []Evidence `json:"evidence"`
+	Tool       Tool       `json:"tool"`
+	Runtimes   []Runtime  `json:"runtimes"`
+	Assets     []Asset    `json:"assets"`
+	Processes  Processes  `json:"processes"`
+	Release    string     `json:"release"` // the command that runs once before the swap
+	Static     string     `json:"static"`  // the folder that the router serves, slash-separated
+	Warnings   []string   `json:"warnings"`
+
+	Root     string       `json:"-"` // where in the tree the application lives, "." or slash-separated
+	Ignored  []string     `json:"-"` // paths below Root that no build depends on, sorted
+	Rejected []Candidate  `json:"-"` // stacks that also claimed the tree
+	Manifest Manifest     `json:"-"`
+	Go       *GoFacts     `json:"-"`
+	Node     *NodeFacts   `json:"-"`
+	Python   *PythonFacts `json:"-"`
+	Nix      *NixFacts    `json:"-"`
+
+	tried []string
+}
+
+// Evidence is one reason for a decision. Line is 0 where a line means nothing.
+type Evidence struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"`
+	Why  string `json:"why"`
+}
+
+// A Candidate is a stack that claimed the tree and lost.
+type Candidate struct {
+	Stack    string
+	Evidence []Evidence
+}
+
+// A Tool is the package manager, and the file that says so.
+type Tool struct {
+	Name string `json:"name"`
+	From string `json:"from"`
+}
+
+// A Runtime is a language toolchain in the version that the ecosystem's files ask for: "22", "1.24", ">=3.11".
+// Losers are the other files that ask for one and were overruled.
+type Runtime struct {
+	Name    string  `json:"name"`
+	Version string  `json:"version"`
+	From    string  `json:"from"`
+	Losers  []Loser `json:"losers"`
+}
+
+// A Loser is a version request that another one overruled.
+type Loser struct {
+	From    string `json:"from"`
+	Version string `json:"version"`
+}
+
+// An Asset is a build stage that runs before the primary stack's build.
+type Asset struct {
+	Stack string `json:"stack"`
+	Dir   string `json:"dir"`
+}
+
+// A Process is a process type, its command, and the file that the command comes from.
+type Process struct {
+	Name    string
+	Command string
+	From    string
+}
+
+// Processes are process types in the order in which they were declared. In JSON they are an object.
+type Processes []Process
+
+// Command returns the command of the named type, "" if there is none.
+func (ps Processes) Command(name string) string {
+	if i := slices.IndexFunc(ps, func(p Process) bool { return p.Name == name }); i >= 0 {
+		return ps[i].Command
+	}
+	return ""
+}
+
+// MarshalJSON writes {"web":{"command":…,"from":…}}, in order.
+func (ps Processes) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, p := range ps {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		val, err := marshalPlain(struct {
+			Command string `json:"command"`
+			From    string `json:"from"`
+		}{p.Command, p.From})
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(val)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// marshalPlain is json.Marshal that leaves &, < and > readable: commands are full of them.
+func marshalPlain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+// JSON returns the plan as `hop3 detect --json` prints it: one indented document with a final newline.
+func (p Plan) JSON() ([]byte, error) {
+	p.fill()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(p)
+	return b.Bytes(), err
+}
+
+// finish adds what holds for every stack.
+func (p *Plan) finish(t *tree) {
+	if t.has("Dockerfile") {
+		p.warn("Dockerfile is not used: hop3 builds with Nix")
+	}
+	if t.truncated {
+		p.warn("the tree is larger than detection reads; only its top was looked at")
+	}
+	p.fill()
+}
+
+// fill turns nil lists into empty ones, which JSON shows as [].
+func (p *Plan) fill() {
+	p.Frameworks = orEmpty(p.Frameworks)
+	p.Evidence = orEmpty(p.Evidence)
+	p.Runtimes = orEmpty(p.Runtimes)
+	p.Assets = orEmpty(p.Assets)
+	p.Warnings = orEmpty(p.Warnings)
+	for i := range p.Runtimes {
+		p.Runtimes[i].Losers = orEmpty(p.Runtimes[i].Losers)
+	}
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func (p *Plan) warn(msg string) { p.Warnings = append(p.Warnings, msg) }
+
+// start declares a process that detection found, unless the app's own files declare processes.
+func (p *Plan) start(name, command, from string) {
+	p.Processes = append(p.Processes, Process{name, command, from})
+}
+
+// wantsStart reports whether the stack has to find the command of web itself.
+func (p *Plan) wantsStart() bool {
+	return p.Processes.Command("web") == "" && p.Static == "" && len(p.Processes) == 0
+}
+
+func (p *Plan) try(what string) { p.tried = append(p.tried, what) }
+
+// env sets a default of the stack, which every file of the app overrides.
+func (p *Plan) env(key, value string) {
+	if _, set := p.Manifest.Env[key]; !set {
+		p.Manifest.Env[key] = value
+	}
+}

@@ -1,0 +1,211 @@
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+// tomlFile is hop3.toml as PRODUCT section 5 lists it.
+type tomlFile struct {
+	Metadata tomlMetadata `toml:"metadata"`
+	Build    struct {
+		Stack   string   `toml:"stack"`
+		Root    string   `toml:"root"`
+		Builder string   `toml:"builder"`
+		Pkgs    []string `toml:"packages"`
+		Build   script   `toml:"build"`
+		Before  script   `toml:"before-build"`
+		After   script   `toml:"after-build"`
+		Test    script   `toml:"test"`
+		Node    string   `toml:"node-version"`
+		Python  string   `toml:"python-version"`
+		Go      string   `toml:"go-version"`
+	} `toml:"build"`
+	Run struct {
+		Start   script            `toml:"start"`
+		Workers map[string]script `toml:"workers"`
+		Before  script            `toml:"before-run"`
+		Timeout duration          `toml:"start-timeout"`
+	} `toml:"run"`
+	Env         map[string]any `toml:"env"`
+	Port        map[string]any `toml:"port"`
+	Healthcheck struct {
+		Path     string   `toml:"path"`
+		Interval duration `toml:"interval"`
+		Timeout  duration `toml:"timeout"`
+		Retries  int      `toml:"retries"`
+		Command  script   `toml:"command"`
+	} `toml:"healthcheck"`
+	Domains struct {
+		List []string `toml:"list"`
+	} `toml:"domains"`
+	Processes map[string]tomlProcess `toml:"processes"`
+	Cron      map[string]struct {
+		Schedule string `toml:"schedule"`
+		Command  script `toml:"command"`
+	} `toml:"cron"`
+	Volumes []struct {
+		Name string `toml:"name"`
+		Path string `toml:"path"`
+	} `toml:"volumes"`
+	Nix struct {
+		Nixpkgs string            `toml:"nixpkgs"`
+		Inputs  map[string]string `toml:"inputs"`
+	} `toml:"nix"`
+}
+
+// tomlMetadata holds what Hop3 knows of an app; only the id is read.
+type tomlMetadata struct {
+	ID          string   `toml:"id"`
+	Version     string   `toml:"version"`
+	Title       string   `toml:"title"`
+	Description string   `toml:"description"`
+	Author      string   `toml:"author"`
+	License     string   `toml:"license"`
+	Name        string   `toml:"name"`
+	Homepage    string   `toml:"homepage"`
+	Categories  []string `toml:"categories"`
+	Tags        []string `toml:"tags"`
+}
+
+type tomlProcess struct {
+	Command     script   `toml:"command"`
+	Count       *int     `toml:"count"`
+	Memory      size     `toml:"memory"`
+	CPU         cpu      `toml:"cpu"`
+	Pids        int64    `toml:"pids"`
+	StopSignal  string   `toml:"stop-signal"`
+	StopTimeout duration `toml:"stop-timeout"`
+	Swap        string   `toml:"swap"`
+}
+
+func readTOML(t *tree, m *Manifest) error {
+	if !t.has("hop3.toml") {
+		return nil
+	}
+	b, err := t.read("hop3.toml")
+	if err != nil {
+		return err
+	}
+	f, err := parseTOML(b)
+	if err != nil {
+		return err
+	}
+	return f.merge(string(b), m)
+}
+
+// parseTOML decodes hop3.toml strictly: an unknown key is a [*ParseError] that names it, its line and the nearest known one.
+func parseTOML(data []byte) (tomlFile, error) {
+	var f tomlFile
+	md, err := toml.Decode(string(data), &f)
+	if err != nil {
+		if pe, ok := errors.AsType[toml.ParseError](err); ok {
+			msg := pe.Message
+			if msg == "" {
+				msg = pe.Error()
+			}
+			return f, &ParseError{File: "hop3.toml", Line: pe.Position.Line, Msg: msg}
+		}
+		line := 0
+		if k := lastKey.FindStringSubmatch(err.Error()); k != nil {
+			line = keyLine(string(data), strings.Split(k[1], "."))
+		}
+		return f, &ParseError{File: "hop3.toml", Line: line, Msg: strings.TrimPrefix(err.Error(), "toml: ")}
+	}
+	if unknown := md.Undecoded(); len(unknown) > 0 {
+		k := unknown[0]
+		return f, &ParseError{File: "hop3.toml", Line: keyLine(string(data), k),
+			Msg: fmt.Sprintf("unknown key %q%s", clip(k.String()), didYouMean(k[len(k)-1], knownKeys(reflect.TypeFor[tomlFile](), k[:len(k)-1])))}
+	}
+	return f, nil
+}
+
+var lastKey = regexp.MustCompile(`last key "([^"]+)"`)
+
+// knownKeys returns the keys that may stand in the table at path.
+func knownKeys(t reflect.Type, path toml.Key) []string {
+	for _, k := range path {
+		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		switch t.Kind() {
+		case reflect.Map:
+			t = t.Elem()
+		case reflect.Struct:
+			i := slices.IndexFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Tag.Get("toml") == k })
+			if i < 0 {
+				return nil
+			}
+			t = t.Field(i).Type
+		}
+	}
+	for t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var keys []string
+	for _, f := range reflect.VisibleFields(t) {
+		keys = append(keys, f.Tag.Get("toml"))
+	}
+	return keys
+}
+
+// keyLine returns the line that sets key, 0 if it cannot be told.
+func keyLine(text string, key []string) int {
+	table, n, last := "", 0, key[len(key)-1]
+	parent := strings.Join(key[:len(key)-1], ".")
+	full := strings.Join(key, ".")
+	for l := range strings.Lines(text) {
+		n++
+		l = strings.TrimSpace(l)
+		if strings.HasPrefix(l, "[") {
+			table = strings.Trim(strings.Split(l, "#")[0], "[] \t")
+			if table == full || strings.HasPrefix(table, full+".") {
+				return n
+			}
+			continue
+		}
+		k, _, ok := strings.Cut(l, "=")
+		k = strings.Trim(strings.TrimSpace(k), `"'`)
+		if ok && (table == parent && k == last || strings.Trim(table+"."+k, ".") == full) {
+			return n
+		}
+	}
+	return 0
+}
+
+// merge lays f over m.
+func (f tomlFile) merge(text string, m *Manifest) error {
+	m.ID = f.Metadata.ID
+	m.Build = Build{
+		Stack: f.Build.Stack, Root: f.Build.Root, Builder: f.Build.Builder, Packages: f.Build.Pkgs,
+		Before: string(f.Build.Before), Build: string(f.Build.Build), After: string(f.Build.After), Test: string(f.Build.Test),
+		NodeVersion: f.Build.Node, PythonVersion: f.Build.Python, GoVersion: f.Build.Go,
+	}
+	if f.Run.Start != "" {
+		m.setProc(Process{"web", string(f.Run.Start), "hop3.toml [run] start"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Run.Workers)) {
+		m.setProc(Process{name, string(f.Run.Workers[name]), "hop3.toml [run] workers"})
+	}
+	if f.Run.Before != "" {
+		m.Release = string(f.Run.Before)
+	}
+	m.StartTimeout = time.Duration(f.Run.Timeout)
+	for _, merge := range []func(string, *Manifest) error{f.mergeEnv, f.mergeProcesses, f.mergePort, f.mergeRest} {
+		if err := merge(text, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
