@@ -1,0 +1,269 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// An exchange is one request on its way through the router.
+type exchange struct {
+	router *Router
+	w      http.ResponseWriter
+	req    *http.Request
+	start  time.Time
+	id     string
+	host   string // as the table knows it
+	app    *app   // nil until the host is known
+
+	backend string // name of the last backend tried
+	status  int    // as sent to the client; 0 for nothing yet
+	bytes   int64  // of the response's body
+	note    string // why it went wrong, for the access log
+}
+
+// statusClientGone is logged for a client that left before it was answered. It is never sent.
+const statusClientGone = 499
+
+// A failure says why an attempt to get an answer from a backend came to nothing.
+type failure struct {
+	err  error
+	page page // what the client is told
+	// unsent: not one byte of the request reached the backend.
+	unsent bool
+	// stale: a connection that had been idle ended before the answer began.
+	stale bool
+}
+
+// serve answers the request by what the route says.
+func (x *exchange) serve(rt *route) {
+	for {
+		switch {
+		case rt.Maintenance != "":
+			x.page(pageMaintenance, rt.Maintenance)
+		case rt.Hold > 0:
+			next := x.router.hold(x.req.Context(), rt, x.start)
+			if next != nil {
+				rt = next
+				continue
+			}
+			if x.req.Context().Err() != nil {
+				x.status = statusClientGone
+				return
+			}
+			x.page(pageUnavailable, "")
+		case rt.site != nil:
+			x.static(rt.site)
+		case len(rt.Backends) == 0:
+			x.page(pageUnavailable, "")
+		case rt.MaxBody > 0 && x.req.ContentLength > rt.MaxBody:
+			x.page(pageTooLarge, "")
+		default:
+			if next := x.forward(rt); next != nil {
+				rt = next
+				continue
+			}
+		}
+		return
+	}
+}
+
+// forward lets a backend answer. It returns the route to try instead if the
+// table was swapped before a backend could be claimed.
+func (x *exchange) forward(rt *route) (instead *route) {
+	var avoid *Backend
+	for {
+		b := pick(rt.Backends, x.app.turn.Add(1), avoid)
+		if b == nil && avoid == nil {
+			if now := x.router.table.Load().hosts[x.host]; now != rt && now != nil {
+				return now
+			}
+			x.page(pageUnavailable, "")
+			return nil
+		}
+		if b == nil { // the only other one has gone
+			x.page(pageBadGateway, "")
+			return nil
+		}
+		fail := x.try(b, rt)
+		if fail == nil {
+			return nil
+		}
+		if avoid == nil && fail.unsent && len(rt.Backends) > 1 && idempotent(x.req.Method) {
+			avoid = b
+			continue
+		}
+		x.fail(fail)
+		return nil
+	}
+}
+
+// try makes one attempt with a claimed backend and releases it.
+func (x *exchange) try(b *Backend, rt *route) *failure {
+	defer b.release()
+	x.backend = b.name
+	if kind := rareKind(x.req); kind != plain {
+		return x.forwardRare(b, kind)
+	}
+	fail := x.attempt(b, rt, false)
+	if fail != nil && fail.stale && idempotent(x.req.Method) && x.req.ContentLength == 0 {
+		fail = x.attempt(b, rt, true)
+	}
+	if fail != nil && fail.unsent {
+		b.suspect()
+	}
+	return fail
+}
+
+// attempt does one exchange over one connection.
+func (x *exchange) attempt(b *Backend, rt *route, fresh bool) *failure {
+	ctx, l := x.req.Context(), &x.router.limits
+	c, err := b.conn(ctx, l, fresh)
+	if err != nil {
+		return dialFailure(ctx, err)
+	}
+	stop := context.AfterFunc(ctx, c.close) // a client that leaves takes its request along
+	reusable, fail := x.roundTrip(c, rt)
+	if stop() && reusable && fail == nil {
+		b.keep(c, l.UpstreamIdle)
+	} else {
+		b.drop(c)
+	}
+	return fail
+}
+
+func dialFailure(ctx context.Context, err error) *failure {
+	f := &failure{err: fmt.Errorf("dial backend: %w", err), page: pageBadGateway, unsent: true}
+	if ctx.Err() != nil {
+		f.page = pageNone
+		f.unsent = false
+	}
+	return f
+}
+
+// roundTrip sends the request and relays the response. A failure means that
+// nothing has been sent to the client; what goes wrong later aborts.
+func (x *exchange) roundTrip(c *upConn, rt *route) (reusable bool, fail *failure) {
+	expect := x.writeHead(c.bw)
+	if expect || x.req.ContentLength == 0 {
+		if err := c.bw.Flush(); err != nil {
+			return false, x.sendFailure(c, err)
+		}
+	}
+	skipBody := false
+	if expect {
+		var err error
+		if skipBody, err = x.awaitContinue(c); err != nil {
+			return false, x.readFailure(c, err, nil)
+		}
+	}
+	var s *sender
+	switch n := x.req.ContentLength; {
+	case n == 0 || skipBody:
+		c.awaitHead(x.start, x.router.limits.ResponseHeader)
+	case n > 0 && n <= inlineBody:
+		s = newSender(x, c, rt.MaxBody)
+		if s.send(); s.err != nil {
+			return false, x.bodyFailure(c, s)
+		}
+		c.awaitHead(time.Now(), x.router.limits.ResponseHeader)
+	default:
+		c.setDeadline(time.Time{}) // the sender sets one when the body is sent
+		s = newSender(x, c, rt.MaxBody)
+		s.begin()
+		defer s.end()
+	}
+	h, err := x.readResponse(c)
+	if err != nil {
+		return false, x.readFailure(c, err, s)
+	}
+	if s != nil && s.done != nil {
+		s.responseBegan()
+	}
+	x.relay(c, h)
+	if s != nil && !s.finish() {
+		return false, nil
+	}
+	return !h.close && !skipBody, nil
+}
+
+// sendFailure judges an error of writing the request's head.
+func (x *exchange) sendFailure(c *upConn, err error) *failure {
+	return &failure{err: fmt.Errorf("send request: %w", err), page: x.gonePage(pageBadGateway), stale: c.reused}
+}
+
+// bodyFailure judges the end of a body that was sent inline.
+func (x *exchange) bodyFailure(c *upConn, s *sender) *failure {
+	if s.page == pageBadGateway { // the app may have answered without reading everything
+		if h, err := x.readResponse(c); err == nil {
+			x.relay(c, h)
+			return nil
+		}
+	}
+	return &failure{err: s.err, page: x.gonePage(s.page)}
+}
+
+// readFailure judges an error of reading the response's head.
+func (x *exchange) readFailure(c *upConn, err error, s *sender) *failure {
+	if s != nil {
+		s.end()
+		if s.err != nil && s.page != pageBadGateway { // the client's body was the cause
+			return &failure{err: s.err, page: x.gonePage(s.page)}
+		}
+	}
+	f := &failure{err: err, page: x.gonePage(pageBadGateway)}
+	var ne net.Error
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
+		f.page = x.gonePage(pageTimeout)
+	case c.reused && len(c.head) == 0 && c.br.Buffered() == 0:
+		f.stale = true
+	}
+	return f
+}
+
+// gonePage returns p, or no page if the client has left.
+func (x *exchange) gonePage(p page) page {
+	if x.req.Context().Err() != nil {
+		return pageNone
+	}
+	return p
+}
+
+// fail tells the client, if it is still there, and the log.
+func (x *exchange) fail(f *failure) {
+	x.note = f.err.Error()
+	if f.page == pageNone {
+		x.status = statusClientGone
+		return
+	}
+	x.router.log.WithField("app", x.app.name).WithField("proc", x.backend).WithError(f.err).Debug("request not answered by the app")
+	x.page(f.page, "")
+}
+
+// abort ends a response that cannot be completed, so that the client sees that.
+func (x *exchange) abort(err error) {
+	x.note = err.Error()
+	panic(http.ErrAbortHandler)
+}
+
+// finish counts and logs the request.
+func (x *exchange) finish() {
+	took := time.Since(x.start)
+	x.app.end(x.status, took)
+	if x.router.opts.AccessLog != nil {
+		x.logAccess(took)
+	}
+}
+
+func idempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}

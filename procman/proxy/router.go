@@ -1,0 +1,174 @@
+// Package proxy is hop3's HTTP router: it maps host names to the instances of
+// an app and carries each request there and its response back.
+//
+// The front is net/http (HTTP/1.1, HTTP/2 over TLS, h2c by prior knowledge).
+// The back is a transport of its own that is driven from the handler's
+// goroutine: no goroutine and no channel per request, a keep-alive pool per
+// [Backend], bodies that are streamed both ways. httputil.ReverseProxy was
+// considered for everything; it lost because it costs twice the time per
+// request, and stays for what is rare and intricate: upgrades and gRPC.
+//
+// What is routed where is one immutable table behind an atomic pointer.
+// [Router.Point] replaces all hosts of an app at once. A request claims its
+// backend by counting itself in and then looking whether the backend has been
+// retired meanwhile, so a swap under load loses nothing: [Backend.Drain] returns
+// when the last request that claimed the old backend is answered.
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Options are what a Router is made from. The zero value works.
+type Options struct {
+	// TrustedProxies are the peers whose X-Forwarded-*, Forwarded, X-Real-IP
+	// and X-Request-Start headers are believed. From all others they are stripped.
+	TrustedProxies []netip.Prefix
+	// AccessLog is called once per request of an app, after it, with one line
+	// that ends in a newline. The line is valid only during the call.
+	AccessLog func(app string, line []byte)
+	// Log takes what the operator should know; nil is silent.
+	Log logrus.FieldLogger
+	// TLS is the configuration that ServeTLS uses; its certificates come from
+	// GetCertificate as a rule.
+	TLS *tls.Config
+	// Limits bounds clients and apps; each zero field has a default.
+	Limits Limits
+}
+
+// A Router is an http.Handler that forwards each request to the app that owns
+// its host. It is safe for concurrent use. New makes it; Shutdown ends it.
+type Router struct {
+	opts   Options
+	limits Limits
+	log    logrus.FieldLogger
+	table  atomic.Pointer[table]
+	server *http.Server
+	conns  connSet
+
+	draining atomic.Bool
+
+	mu   sync.Mutex // serialises changes of the table
+	apps map[string]*app
+}
+
+// New returns a Router without any route.
+func New(o Options) *Router {
+	r := &Router{opts: o, limits: o.Limits.withDefaults(), log: o.Log, apps: map[string]*app{}}
+	if r.log == nil {
+		silent := logrus.New()
+		silent.SetOutput(io.Discard)
+		r.log = silent
+	}
+	r.table.Store(newTable())
+	r.conns.init(r.limits.ConnsPerAddress, o.TrustedProxies)
+	r.server = r.newServer()
+	return r
+}
+
+// Point makes rt the route of its app: from its return on, every request for
+// one of rt.Hosts gets what rt says and no host of an earlier route of the app
+// is known any more. Backends that only the earlier route named take no new
+// request from then on, and can be drained. It fails with *HostTakenError when
+// another app has one of the hosts, and then changes nothing.
+func (r *Router) Point(rt Route) error {
+	next, err := newRoute(rt)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tbl, prev, err := r.table.Load().with(next)
+	if err != nil {
+		return err
+	}
+	if next.app = r.apps[rt.App]; next.app == nil {
+		next.app = &app{name: rt.App}
+		r.apps[rt.App] = next.app
+	}
+	for _, b := range rt.Backends {
+		b.retired.Store(false)
+	}
+	r.table.Store(tbl)
+	prev.retire(next)
+	return nil
+}
+
+// Remove forgets the app and its hosts. Requests that are under way finish;
+// requests that are held get the page for an unknown host.
+func (r *Router) Remove(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tbl, prev := r.table.Load().without(name)
+	if prev == nil {
+		return
+	}
+	delete(r.apps, name)
+	r.table.Store(tbl)
+	prev.retire(nil)
+}
+
+// Stats returns what the router has counted for the app since it was first
+// pointed; ok is false for an app that has no route.
+func (r *Router) Stats(name string) (s Stats, ok bool) {
+	r.mu.Lock()
+	a := r.apps[name]
+	r.mu.Unlock()
+	if a == nil {
+		return Stats{}, false
+	}
+	return a.snapshot(), true
+}
+
+// ServeHTTP answers one request. It panics with http.ErrAbortHandler when a
+// response that has begun cannot be completed, which makes net/http end the
+// connection so that the client cannot take the part for the whole.
+func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	x := &exchange{router: r, w: w, req: req, start: time.Now(), id: acceptRequestID(req.Header)}
+	if r.draining.Load() {
+		w.Header().Set("Connection", "close") // on HTTP/2 net/http turns it into GOAWAY
+	}
+	if why := refuse(req); why != "" {
+		x.page(pageBadRequest, why)
+		return
+	}
+	host := normalizeHost(req.Host)
+	rt := r.table.Load().hosts[host]
+	if rt == nil {
+		x.page(pageUnknownHost, "")
+		return
+	}
+	x.app, x.host = rt.app, host
+	x.app.begin()
+	defer x.finish()
+	x.serve(rt)
+}
+
+// hold waits for the route that replaces rt, at most as long as rt says, and
+// returns it; nil when the time is over, the line too long, or the client gone.
+func (r *Router) hold(ctx context.Context, rt *route, since time.Time) *route {
+	if rt.app.held.Add(1) > maxHeld {
+		rt.app.held.Add(-1)
+		return nil
+	}
+	defer rt.app.held.Add(-1)
+	left := time.NewTimer(rt.Hold - time.Since(since))
+	defer left.Stop()
+	select {
+	case <-rt.replaced:
+		return r.table.Load().apps[rt.App]
+	case <-left.C:
+		return nil
+	case <-ctx.Done():
+		return nil
+	}
+}
