@@ -92,16 +92,16 @@ type evaluation struct {
 
 // evaluate finds the derivations of the wanted attributes, the main one first.
 func (n *Nix) evaluate(ctx context.Context, b BuildRequest, mon *monitor) ([]target, error) {
-	mon.stage = "evaluating the flake"
+	mon.enter("evaluating the flake")
 	wanted := append([]string{b.Attr}, b.Layers...)
 	args := []string{"eval", "--json", "--log-format", "internal-json", "-v", "--no-write-lock-file",
-		flakeRef(b.Flake) + "#packages." + system(), "--apply", evalExpr(wanted)}
+		flakeRef + "#packages." + system(), "--apply", evalExpr(wanted)}
 	for _, input := range slices.Sorted(maps.Keys(b.Overrides)) {
 		args = append(args, "--override-input", input, b.Overrides[input])
 	}
 	limit := fmt.Sprintf("GC_MAXIMUM_HEAP_SIZE=%d", n.opt.EvalMemory)
 	var out bytes.Buffer
-	if err := n.follow(ctx, mon, invocation{bin: n.nix, args: args, env: []string{limit}, stdout: &out}); err != nil {
+	if err := n.follow(ctx, mon, invocation{bin: n.nix, args: args, dir: b.Flake, env: []string{limit}, stdout: &out}); err != nil {
 		return nil, buildError(err, mon, true)
 	}
 	var ev evaluation
@@ -117,6 +117,9 @@ func (n *Nix) evaluate(ctx context.Context, b BuildRequest, mon *monitor) ([]tar
 		if t == nil || slices.ContainsFunc(targets, func(o target) bool { return o.attr == attr }) {
 			continue
 		}
+		if t.Drv == "" {
+			return nil, notDerivation(attr)
+		}
 		if err := checkPaths([]string{t.Drv, t.Out}); err != nil {
 			return nil, fmt.Errorf("evaluate flake: attribute %s: %w", attr, err)
 		}
@@ -130,13 +133,12 @@ func (n *Nix) evaluate(ctx context.Context, b BuildRequest, mon *monitor) ([]tar
 // be plain names, so that they need no escaping.
 func evalExpr(attrs []string) string {
 	return `ps: { have = builtins.attrNames ps; targets = builtins.listToAttrs (map (n: { name = n; value =` +
-		` if ps ? ${n} then { drv = ps.${n}.drvPath; out = ps.${n}.outPath; } else null; }) [ "` +
-		strings.Join(attrs, `" "`) + `" ]); }`
+		` if !(ps ? ${n}) then null else if ps.${n} ? drvPath then { drv = ps.${n}.drvPath; out = ps.${n}.outPath; }` +
+		` else { drv = ""; out = ""; }; }) [ "` + strings.Join(attrs, `" "`) + `" ]); }`
 }
 
 // realise builds the targets and roots them.
 func (n *Nix) realise(ctx context.Context, b BuildRequest, targets []target, mon *monitor) error {
-	mon.stage = "waiting for nix"
 	var drvs []string
 	for _, t := range targets {
 		if !slices.Contains(drvs, t.Drv) {
@@ -148,6 +150,7 @@ func (n *Nix) realise(ctx context.Context, b BuildRequest, targets []target, mon
 			return err
 		}
 	}
+	mon.enter("waiting for nix")
 	args := n.realiseArgs(drvs)
 	if b.RootDir != "" {
 		if err := clearRoots(b.RootDir); err != nil {
@@ -185,6 +188,7 @@ func (n *Nix) rebuild(ctx context.Context, b BuildRequest, targets []target, mon
 		if !valid[t.Out] {
 			continue
 		}
+		mon.enter("waiting for nix")
 		args := append(n.realiseArgs([]string{t.Drv}), "--check")
 		err = n.follow(ctx, mon, invocation{bin: n.nixStore, args: args, env: b.Env})
 		var exit *exitError

@@ -81,6 +81,12 @@ func missingAttr(attr string, have []string) *BuildError {
 	return e
 }
 
+func notDerivation(attr string) *BuildError {
+	return &BuildError{Step: "evaluation", ExitCode: -1, Reason: ReasonAttr,
+		Message: fmt.Sprintf("packages.%s.%s is not a derivation", system(), attr),
+		hint:    "make it one: what mkDerivation, runCommand or buildEnv return"}
+}
+
 // buildError makes a *BuildError of a nix that failed; other errors, such as a
 // cancelled context, pass through.
 func buildError(err error, mon *monitor, evaluating bool) error {

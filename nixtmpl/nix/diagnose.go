@@ -9,11 +9,12 @@ import (
 var (
 	// "builder for 'X.drv' failed with exit code 3", and since 2.30 "Cannot build
 	// 'X.drv'.\nReason: builder failed with exit code 3."
-	failedDrv = regexp.MustCompile(`(?:builder for|Cannot build|building of|while building|build of) '(` + StoreDir + `/[^']+\.drv)(?:\^[^']*)?'`)
-	exitCode  = regexp.MustCompile(`failed with exit code (\d{1,3})`)
-	signalled = regexp.MustCompile(`failed due to (signal \d{1,3}(?: \([^)]{1,40}\))?)`)
-	position  = regexp.MustCompile(`at (/[^\s:'"]+|«[^»]+»):(\d{1,7})(?::\d+)?`)
-	inSource  = regexp.MustCompile(`^` + StoreDir + `/[0-9a-z]{32}-source/`)
+	failedDrv  = regexp.MustCompile(`(?:builder for|Cannot build|building of|while building|build of) '(` + StoreDir + `/[^']+\.drv)(?:\^[^']*)?'`)
+	exitCode   = regexp.MustCompile(`failed with exit code (\d{1,3})`)
+	signalled  = regexp.MustCompile(`failed due to (signal \d{1,3}(?: \([^)]{1,40}\))?)`)
+	position   = regexp.MustCompile(`at (/[^\s:'"]+|«[^»]+»):(\d{1,7})(?::\d+)?`)
+	sourcePath = regexp.MustCompile(StoreDir + `/[0-9a-z]{32}-source/`)
+	inSource   = regexp.MustCompile(`^` + StoreDir + `/[0-9a-z]{32}-source/`)
 	// Nix's copy of the end of the log; the driver has a longer one.
 	logExcerpt    = regexp.MustCompile(`(?is)[;.]?\s*\n\s*last \d+ log lines:.*$`)
 	moreLogs      = regexp.MustCompile(`(?is)\s*for full logs, run.*$`)
@@ -29,12 +30,15 @@ func diagnose(messages []event, evaluating bool) *BuildError {
 	var all strings.Builder
 	for _, ev := range messages {
 		text := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(ev.msg), "error:"))
+		if strings.HasPrefix(text, "(use '--show-trace'") {
+			continue
+		}
 		all.WriteString(ev.msg + "\n" + ev.raw + "\n")
 		if e.Drv == "" {
 			e.failedBuild(text)
 		}
 		if e.Message == "" || (evaluating && e.Drv == "") {
-			e.Message = quote(text, ev.raw)
+			e.Message = sourcePath.ReplaceAllString(quote(text, ev.raw), "")
 			e.locate(ev, text)
 		}
 	}
@@ -70,7 +74,7 @@ func (e *BuildError) locate(ev event, text string) {
 		file = m[1]
 		line, _ = strconv.Atoi(m[2]) // seven digits at most
 	}
-	if line <= 0 || strings.HasPrefix(file, "«") || file == "(string)" {
+	if line <= 0 || !strings.HasPrefix(file, "/") { // «string», or the text of an expression
 		return
 	}
 	e.File, e.Line = inSource.ReplaceAllString(file, ""), line

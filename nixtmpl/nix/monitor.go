@@ -1,9 +1,12 @@
 package nix
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -28,7 +31,8 @@ type monitor struct {
 	steps    map[string]*step // by derivation
 	order    []string         // the keys of steps, oldest first
 	messages []event
-	total    int64 // builds that nix knows of
+	total    int64 // builds to come, as nix said before it began, else as it counts
+	stated   bool  // nix said it
 	begun    int
 	received map[uint64]int64
 	expected map[uint64]int64
@@ -51,6 +55,9 @@ type activity struct {
 	since time.Time
 }
 
+// willBuild is said before the first build; an evaluation may need builds too.
+var willBuild = regexp.MustCompile(`^th(?:is|ese) (?:(\d{1,6}) )?derivations? will be built:`)
+
 // A step is what an error will want to know of a derivation.
 type step struct {
 	tail
@@ -63,6 +70,13 @@ func newMonitor(progress, logw io.Writer, verbose bool, now func() time.Time) *m
 		acts: map[uint64]*activity{}, steps: map[string]*step{},
 		received: map[uint64]int64{}, expected: map[uint64]int64{},
 	}
+}
+
+// enter begins a stage; builds are counted anew.
+func (m *monitor) enter(stage string) {
+	m.stage, m.began = stage, m.now()
+	m.total, m.begun, m.stated = 0, 0, false
+	clear(m.acts)
 }
 
 // handle takes one event.
@@ -117,7 +131,9 @@ func (m *monitor) result(ev event) {
 			m.say(m.label(a))
 		}
 	case ev.kind == resultProgress && a.kind == typeBuilds:
-		m.total = max(m.total, ev.num(1))
+		if !m.stated {
+			m.total = max(m.total, ev.num(1))
+		}
 	case ev.kind == resultProgress && (a.kind == typeCopyPath || a.kind == typeFileTransfer):
 		m.received[ev.id], m.expected[ev.id] = ev.num(0), ev.num(1)
 		if !m.saidLoad && ev.num(0) > 0 {
@@ -162,6 +178,10 @@ func (m *monitor) message(ev event) {
 	}
 	if ev.level <= maxLevelError && len(m.messages) < maxMessages {
 		m.messages = append(m.messages, ev)
+	}
+	if c := willBuild.FindStringSubmatch(text); c != nil {
+		n, _ := strconv.ParseInt(cmp.Or(c[1], "1"), 10, 64) // six digits at most
+		m.total, m.stated = int64(m.begun)+n, true
 	}
 	if ev.level > 3 { // nix's "talkative" and below: which file it reads
 		return

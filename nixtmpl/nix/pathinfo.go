@@ -15,6 +15,7 @@ type PathInfo struct {
 	Size       int64    `json:"narSize"` // bytes of its archive, near its size on disk
 	References []string `json:"references"`
 	Deriver    string   `json:"deriver"`
+	Hash       string   `json:"narHash"` // of its archive
 }
 
 // Closure lists path and everything that it needs at run time, sorted.

@@ -2,7 +2,6 @@ package nix
 
 import (
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,9 +45,7 @@ func (b BuildRequest) check() error {
 	return nil
 }
 
-// flakeRef is the reference of a flake in a directory: "path:", so that it is
-// taken as it is, in a git work tree too.
-func flakeRef(dir string) string {
-	u := url.URL{Path: filepath.Clean(dir)}
-	return "path:" + u.EscapedPath()
-}
+// flakeRef is the reference of the flake in the working directory: "path:", so
+// that it is taken as it is, in a git work tree too; and relative, because no
+// quoting of a directory's name is understood by all versions of nix.
+const flakeRef = "path:."

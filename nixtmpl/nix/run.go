@@ -2,6 +2,7 @@ package nix
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type invocation struct {
 	bin    string
 	args   []string
 	env    []string // beside the driver's own
+	dir    string   // "" is the private home
 	stdin  io.Reader
 	stdout io.Writer
 	line   func([]byte) // called for each line of stderr, from one goroutine; nil keeps the last ones for the error
@@ -36,7 +38,7 @@ func (n *Nix) run(ctx context.Context, inv invocation) error {
 		return context.Cause(ctx)
 	}
 	cmd := exec.CommandContext(ctx, inv.bin, inv.args...)
-	cmd.Dir = n.stateDir("home")
+	cmd.Dir = cmp.Or(inv.dir, n.stateDir("home"))
 	cmd.Env = append(slices.Clone(n.env), inv.env...)
 	cmd.Stdin = inv.stdin
 	cmd.Stdout = inv.stdout
