@@ -193,7 +193,7 @@ func (b *rig) openssh(keys []string, args ...string) *exec.Cmd {
 	hosts := filepath.Join(b.dir, "known_hosts")
 	writeFile(b.t, hosts, []byte("[127.0.0.1]:"+port+" "+string(gossh.MarshalAuthorizedKey(b.host.PublicKey()))))
 	all := []string{
-		"-F", "none", "-p", port, "-l", "anybody",
+		"-F", "none", "-p", port,
 		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
 		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + hosts, "-o", "GlobalKnownHostsFile=none",
 	}
@@ -269,7 +269,9 @@ func within[T any](t testing.TB, ch <-chan T, what string) T {
 func noLeaks(t testing.TB) {
 	t.Cleanup(func() {
 		deadline := time.Now().Add(patience)
-		for {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for ; ; <-tick.C {
 			left := protocolGoroutines()
 			if len(left) == 0 {
 				return
@@ -278,7 +280,6 @@ func noLeaks(t testing.TB) {
 				t.Errorf("%d goroutines are left:\n%s", len(left), strings.Join(left, "\n\n"))
 				return
 			}
-			runtime.Gosched()
 		}
 	})
 }
@@ -322,19 +323,6 @@ func shortDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
-}
-
-// awaitFile returns when path exists.
-func awaitFile(t testing.TB, path string) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		if _, err := os.Stat(path); err == nil {
-			return
-		}
-		runtime.Gosched()
-	}
-	t.Fatalf("%s does not appear", path)
 }
 
 // awaitLine starts cmd and returns when it printed line. The rest is dropped.

@@ -141,15 +141,11 @@ func TestOpenSSH_ControlMasterCancelsOneCall(t *testing.T) {
 	socket := filepath.Join(shortDir(t), "s")
 	mux := []string{"-o", "ControlPath=" + socket, "127.0.0.1"}
 
-	master := b.openssh(keys, append([]string{"-M", "-N"}, mux...)...)
-	if err := master.Start(); err != nil {
+	master := b.openssh(keys, append([]string{"-M", "-N", "-f"}, mux...)...)
+	if err := master.Run(); err != nil { // -f: returns when the socket serves
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = master.Process.Kill()
-		_ = master.Wait()
-	})
-	awaitFile(t, socket)
+	t.Cleanup(func() { _ = b.openssh(nil, append([]string{"-O", "exit"}, mux...)...).Run() })
 
 	survivor := b.openssh(keys, append(mux, "wait input")...)
 	stdin, _ := survivor.StdinPipe()
