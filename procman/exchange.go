@@ -1,0 +1,139 @@
+package procman
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// exclusive reports whether what runs in s must have stopped before its successor starts.
+func (w *swap) exclusive(s slot) bool {
+	p, _ := w.r.process(s.Type)
+	return p.Exclusive
+}
+
+// exchange stops the old instances of exclusive types and starts the new ones. Everything else of the new release is
+// ready by now, so that the time without them is short. Requests are held meanwhile if web is one of them.
+func (w *swap) exchange(ctx context.Context) error {
+	a := w.app
+	slots := map[slot]bool{}
+	for _, i := range w.news {
+		if w.exclusive(i.slot) {
+			slots[i.slot] = true
+		}
+	}
+	if len(slots) == 0 {
+		return nil
+	}
+	if err := w.awaitEarlier(ctx, slots); err != nil {
+		return err
+	}
+	if err := a.do(func() {
+		for s := range slots {
+			if old := a.live[s]; old != nil {
+				w.stopped = append(w.stopped, old)
+				if s.Type == Web {
+					a.hold = w.r.StartTimeout + old.drain + old.proc.StopTimeout
+				}
+			}
+		}
+		a.point()
+	}); err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	for _, old := range w.stopped {
+		all.Go(func() {
+			a.pause(a.sup.base, old) // not cut short by ctx: half stopped is neither one nor the other
+			w.say("%s stopped", old.slot)
+		})
+	}
+	all.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("swap %s: %w", a.name, err)
+	}
+	return w.startThose(ctx, func(i *instance) bool { return slots[i.slot] })
+}
+
+// awaitEarlier waits for instances in slots that an earlier swap let go and that have not ended yet.
+func (w *swap) awaitEarlier(ctx context.Context, slots map[slot]bool) error {
+	var earlier []*instance
+	if err := w.app.do(func() {
+		for i := range w.app.extra {
+			if i.leaving && slots[i.slot] {
+				earlier = append(earlier, i)
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	for _, i := range earlier {
+		if err := await(ctx, i.gone); err != nil {
+			return fmt.Errorf("wait for the old %s: %w", i.slot, err)
+		}
+	}
+	return nil
+}
+
+// pause stops the process of a live instance, which stays in its slot and is not restarted.
+func (a *app) pause(ctx context.Context, i *instance) {
+	var starting chan struct{}
+	if a.do(func() {
+		i.paused = true
+		if i.timer != nil {
+			i.timer.Stop()
+		}
+		if starting = i.starting; starting != nil {
+			i.cancel()
+		}
+		i.set(Stopping)
+		a.point()
+		a.changed()
+	}) != nil {
+		return
+	}
+	if starting != nil && await(ctx, starting) != nil {
+		return
+	}
+	if i.backend != nil { // changed only by starts and ends, which a pause rules out
+		a.drain(ctx, i)
+	}
+	if i.shim != nil {
+		a.halt(ctx, i, i.shim)
+	}
+	a.do(func() { //nolint:errcheck // it fails only when the supervisor ends
+		i.detach()
+		a.changed()
+	})
+}
+
+// putBack starts again what was stopped for a successor that did not make it.
+func (w *swap) putBack(ctx context.Context) {
+	a := w.app
+	ctx, cancel := a.within(context.WithoutCancel(ctx)) // whoever gave up must not leave the app without its process
+	defer cancel()
+	var all sync.WaitGroup
+	for _, old := range w.stopped {
+		all.Go(func() {
+			for _, i := range w.news { // two of them must not run at once
+				if i.slot == old.slot && await(ctx, i.gone) != nil {
+					return
+				}
+			}
+			var r *Release
+			if a.do(func() { old.paused, r = false, a.release }) != nil {
+				return
+			}
+			if err := a.revive(ctx, old, r); err != nil {
+				a.log.WithField("proc", old.slot).WithError(err).Error("process not put back at once")
+			} else {
+				w.say("%s is back", old.slot)
+			}
+		})
+	}
+	all.Wait()
+	a.do(func() { //nolint:errcheck // it fails only when the supervisor ends
+		a.hold = 0
+		a.point()
+	})
+}

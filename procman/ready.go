@@ -1,0 +1,166 @@
+package procman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	probeFirst = 10 * time.Millisecond
+	probeMax   = 50 * time.Millisecond
+	// lookAfter is when a web process that does not listen where it should is looked at more closely.
+	lookAfter = 2 * time.Second
+)
+
+// probe waits until one instance is ready.
+type probe struct {
+	port    int
+	pid     int
+	host    string // for the Host header: apps refuse names that they do not know
+	health  Health
+	timeout time.Duration
+	done    <-chan struct{} // closed when the process has ended
+	note    func(string)    // told once what is odd while it still waits
+}
+
+// errEnded is returned where the process ended first; the caller knows how.
+var errEnded = errors.New("process ended")
+
+// notReady is why a probe gave up.
+type notReady struct {
+	reason Reason
+	detail string
+}
+
+func (e *notReady) Error() string { return e.detail }
+
+// steady waits until the process has been up for the health interval.
+func (p *probe) steady(ctx context.Context) error {
+	t := time.NewTimer(p.health.Interval)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-p.done:
+		return errEnded
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// web waits until the instance accepts on its port and answers well. At the timeout it returns a *notReady.
+func (p *probe) web(ctx context.Context) error {
+	begun := time.Now()
+	deadline := time.NewTimer(p.timeout)
+	defer deadline.Stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() {})
+	defer stop()
+	client := p.client()
+	defer client.CloseIdleConnections()
+	last := &notReady{reason: NeverListen}
+	looked, unhealthy := false, 0
+	for wait := probeFirst; ; wait = min(wait*3/2, probeMax) {
+		last = p.once(ctx, client, last)
+		if last == nil {
+			return nil
+		}
+		if last.reason == Unhealthy {
+			if unhealthy++; p.health.Retries > 0 && unhealthy >= p.health.Retries {
+				return last
+			}
+		}
+		if !looked && last.reason == NeverListen && time.Since(begun) > lookAfter {
+			looked = true
+			if other := listening(p.pid); len(other) > 0 {
+				p.note(fmt.Sprintf("listens on %s, not on PORT=%d; waiting", portList(other), p.port))
+			}
+		}
+		pause := time.NewTimer(wait)
+		select {
+		case <-pause.C:
+		case <-p.done:
+			pause.Stop()
+			return errEnded
+		case <-ctx.Done():
+			pause.Stop()
+			return context.Cause(ctx)
+		case <-deadline.C:
+			pause.Stop()
+			return p.verdict(last)
+		}
+	}
+}
+
+// once asks once. It returns nil where the instance is ready, else why it is not.
+func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *notReady {
+	addr := net.JoinHostPort(Loopback, strconv.Itoa(p.port))
+	conn, err := (&net.Dialer{Timeout: p.health.Timeout}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		if last.reason == Unhealthy {
+			return last // it listened before: what it said is worth more
+		}
+		return &notReady{reason: NeverListen}
+	}
+	conn.Close() //nolint:errcheck // nothing was written
+	if mine, known := listensOn(p.pid, p.port); known && !mine {
+		return &notReady{reason: PortTaken}
+	}
+	path := orElse(p.health.Path, "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	if err != nil {
+		return &notReady{Unhealthy, fmt.Sprintf("cannot be asked for its health path %q", path)}
+	}
+	req.Host = orElse(p.host, addr)
+	req.Header.Set("User-Agent", "hop3-health")
+	req.Header.Set("X-Forwarded-Proto", "https")
+	req.Header.Set("X-Forwarded-For", Loopback)
+	res, err := client.Do(req)
+	if err != nil {
+		return &notReady{Unhealthy, fmt.Sprintf("accepts on port %d and does not answer by HTTP: %v", p.port, bare(err))}
+	}
+	defer res.Body.Close()                                //nolint:errcheck // read only
+	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) //nolint:errcheck // only so that the connection ends well
+	if res.StatusCode < 400 || p.health.Path == "" && res.StatusCode < 500 {
+		return nil
+	}
+	return &notReady{Unhealthy, fmt.Sprintf("answers %s with status %d", path, res.StatusCode)}
+}
+
+// verdict is what is said at the timeout.
+func (p *probe) verdict(last *notReady) *notReady {
+	within := fmt.Sprintf("within %v", p.timeout)
+	switch last.reason {
+	case Unhealthy:
+		return &notReady{Unhealthy, last.detail + ", still after " + p.timeout.String()}
+	case PortTaken:
+		return &notReady{PortTaken, fmt.Sprintf("did not listen on port %d %s; another process does", p.port, within)}
+	}
+	if other := listening(p.pid); len(other) > 0 {
+		return &notReady{WrongPort, fmt.Sprintf("listens on %s, not on PORT=%d", portList(other), p.port)}
+	}
+	return &notReady{NeverListen, fmt.Sprintf("did not listen on PORT=%d %s", p.port, within)}
+}
+
+func (p *probe) client() *http.Client {
+	return &http.Client{
+		Timeout:       p.health.Timeout,
+		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// bare returns err without the URL that net/http puts around it.
+func bare(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
+}

@@ -1,0 +1,170 @@
+package procman
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"hop3/procman/sandbox"
+)
+
+// Web is the process type that is routed.
+const Web = "web"
+
+// Defaults of a release that says nothing else (PRODUCT.md section 6).
+const (
+	DefaultStartTimeout = 60 * time.Second
+	DefaultDrainTimeout = 30 * time.Second
+	DefaultStopTimeout  = 30 * time.Second
+	// DefaultInterval is how long a process without a port must stay up to count as ready.
+	DefaultInterval = time.Second
+	// maxInstances bounds one type of one app: a typing error in ps:scale must not start ten thousand.
+	maxInstances = 100
+)
+
+var (
+	appName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	typeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+)
+
+// Release is what an app shall run: an immutable value, made by a deploy, a config change, a scale or a rollback.
+type Release struct {
+	App       string
+	Number    int
+	Commit    string
+	StorePath string            // $out: bin/ is the PATH, app/ the working directory
+	Closure   []string          // the store paths that its processes see, StorePath among them
+	AppEnv    map[string]string // the app's own variables; never logged, never in argv
+	Processes []Process
+	Formation map[string]int // instances per type; absent: web 1, others 0
+	Static    string         // folder under StorePath/app that the router serves when there is no web process
+	Hosts     []string
+	Health    Health
+
+	StartTimeout time.Duration // until ready; 0 is DefaultStartTimeout
+	DrainTimeout time.Duration // for requests in flight; 0 is DefaultDrainTimeout
+
+	UID     int    // of the app's processes, also their gid
+	DataDir string // shown to them as /data
+	LogDir  string // their log files
+	RunDir  string // the supervisor's record and the shims' folders, the app's alone
+	URL     string
+}
+
+// Process is one line of the Procfile with its settings.
+type Process struct {
+	Type, Command string
+	StopSignal    string        // "TERM" when empty
+	StopTimeout   time.Duration // from the stop signal to KILL; 0 is DefaultStopTimeout
+	Limits        sandbox.Limits
+	// Exclusive types never run twice at once: the old one stops before the new one starts.
+	Exclusive bool
+	// RestartLimit is the number of crashes in a row after which it stays down; 0 is no limit.
+	RestartLimit int
+}
+
+// Health says when an instance counts as ready.
+type Health struct {
+	Path     string        // of web: 2xx and 3xx are healthy. Empty: "/", and any answer below 500 is
+	Interval time.Duration // for other types: how long to stay up; 0 is DefaultInterval
+	Timeout  time.Duration // of one probe; 0 is 5 s
+	Retries  int           // unhealthy answers before the start fails; 0: until the start timeout
+}
+
+// normal checks r and returns it with its defaults filled in; nothing of it is shared with the caller.
+func (r Release) normal(limits sandbox.Limits) (*Release, error) {
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("check release of %q: %w", r.App, err)
+	}
+	r.Closure = slices.Compact(slices.Sorted(slices.Values(r.Closure)))
+	r.AppEnv = maps.Clone(r.AppEnv)
+	r.Hosts = slices.Clone(r.Hosts)
+	r.Processes = slices.Clone(r.Processes)
+	r.StartTimeout = orElse(r.StartTimeout, DefaultStartTimeout)
+	r.DrainTimeout = orElse(r.DrainTimeout, DefaultDrainTimeout)
+	r.Health.Interval = orElse(r.Health.Interval, DefaultInterval)
+	r.Health.Timeout = orElse(r.Health.Timeout, 5*time.Second)
+	formation := map[string]int{}
+	for i := range r.Processes {
+		p := &r.Processes[i]
+		p.StopTimeout = orElse(p.StopTimeout, DefaultStopTimeout)
+		p.StopSignal = orElse(p.StopSignal, "TERM")
+		p.Limits.MemoryBytes = orElse(p.Limits.MemoryBytes, limits.MemoryBytes)
+		p.Limits.CPUMillis = orElse(p.Limits.CPUMillis, limits.CPUMillis)
+		p.Limits.Pids = orElse(p.Limits.Pids, limits.Pids)
+		n, given := r.Formation[p.Type]
+		if !given && p.Type == Web {
+			n = 1
+		}
+		formation[p.Type] = n
+	}
+	r.Formation = formation
+	return &r, nil
+}
+
+func (r *Release) check() error {
+	switch {
+	case !appName.MatchString(r.App):
+		return errors.New("app name is not legal")
+	case r.Number < 0:
+		return errors.New("release number is negative")
+	case r.RunDir == "" || r.LogDir == "":
+		return errors.New("RunDir and LogDir are needed")
+	case !filepath.IsAbs(r.RunDir) || !filepath.IsAbs(r.LogDir):
+		return errors.New("RunDir and LogDir must be absolute")
+	case r.StorePath != "" && !filepath.IsAbs(r.StorePath):
+		return errors.New("store path must be absolute")
+	case r.Static != "" && !filepath.IsLocal(r.Static):
+		return fmt.Errorf("static folder %q leaves the release", r.Static)
+	}
+	types := map[string]bool{}
+	for _, p := range r.Processes {
+		if !typeName.MatchString(p.Type) {
+			return fmt.Errorf("process type %q is not legal", p.Type)
+		}
+		if types[p.Type] {
+			return fmt.Errorf("process type %q is there twice", p.Type)
+		}
+		types[p.Type] = true
+		if _, err := parseSignal(p.StopSignal); err != nil {
+			return fmt.Errorf("process type %q: %w", p.Type, err)
+		}
+	}
+	for t, n := range r.Formation {
+		if n < 0 || n > maxInstances {
+			return fmt.Errorf("formation %s=%d is not between 0 and %d", t, n, maxInstances)
+		}
+		if n > 0 && !types[t] {
+			return &UnknownTypeError{Type: t, Types: slices.Sorted(maps.Keys(types))}
+		}
+	}
+	return nil
+}
+
+// process returns the process type t; ok is false where r has none.
+func (r *Release) process(t string) (p Process, ok bool) {
+	for _, p := range r.Processes {
+		if p.Type == t {
+			return p, true
+		}
+	}
+	return Process{}, false
+}
+
+// serves reports whether the router serves r's files itself.
+func (r *Release) serves() bool {
+	_, web := r.process(Web)
+	return r.Static != "" && !web
+}
+
+func orElse[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
