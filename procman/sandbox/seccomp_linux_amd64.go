@@ -1,0 +1,3 @@
+package sandbox
+
+func hostTable() filterTable { return amd64Table() }

@@ -1,0 +1,3 @@
+package sandbox
+
+func hostTable() filterTable { return arm64Table() }
