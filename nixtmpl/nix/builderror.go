@@ -24,6 +24,7 @@ const (
 	ReasonDisk        = "disk full"
 	ReasonNetwork     = "no network"
 	ReasonTimeout     = "build timed out"
+	ReasonLog         = "too much output"
 	ReasonOldNix      = "nix too old"
 	ReasonSandbox     = "sandbox not available"
 	ReasonInputLocked = "input cannot be locked"

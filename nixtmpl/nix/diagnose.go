@@ -9,7 +9,7 @@ import (
 var (
 	// "builder for 'X.drv' failed with exit code 3", and since 2.30 "Cannot build
 	// 'X.drv'.\nReason: builder failed with exit code 3."
-	failedDrv  = regexp.MustCompile(`(?:builder for|Cannot build|building of|while building|build of) '(` + StoreDir + `/[^']+\.drv)(?:\^[^']*)?'`)
+	failedDrv  = regexp.MustCompile(`(?:builder for|Cannot build|building of|while building|build of) '(` + StoreDir + `/[^']+\.drv)(?:[!^][^']*)?'`)
 	exitCode   = regexp.MustCompile(`failed with exit code (\d{1,3})`)
 	signalled  = regexp.MustCompile(`failed due to (signal \d{1,3}(?: \([^)]{1,40}\))?)`)
 	position   = regexp.MustCompile(`at (/[^\s:'"]+|«[^»]+»):(\d{1,7})(?::\d+)?`)
@@ -95,6 +95,8 @@ func quote(text, raw string) string {
 	return strings.TrimRight(strings.Join(lines, "\n"), ";. \n")
 }
 
+const timeoutHint = "the step ran too long or wrote nothing for too long; make it shorter, or raise the server's build timeout"
+
 // A cause is a text that nix or a builder writes where the fault is not the
 // app's own, with its reason and the way to mend it.
 type cause struct {
@@ -111,7 +113,9 @@ var causes = []cause{
 	{regexp.MustCompile(`(?i)requires? (?:a newer version of )?nix\b.{0,40}(?:>=|version|newer)|requires Nix|experimental Nix feature '[^']+' is disabled|unsupported version|newer version of Nix`), ReasonOldNix,
 		"install a newer nix on the server, or pin an older nixpkgs (nixos-25.05 for nix 2.8)", false},
 	{regexp.MustCompile(`(?i)timed out after \d+ seconds|of silence`), ReasonTimeout,
-		"the step ran too long or wrote nothing for too long; make it shorter, or raise the server's build timeout", false},
+		timeoutHint, false},
+	{regexp.MustCompile(`(?i)killed after writing more than \d+ bytes`), ReasonLog,
+		"the step writes more than the server keeps; make it quieter", false},
 	{regexp.MustCompile(`(?i)out of memory|bad_alloc|cannot allocate memory|virtual memory exhausted|ENOMEM|heap limit|signal 9\b|exit code 137|cc1plus: .*Killed`), ReasonMemory,
 		"the step needs more memory than the server has free: add memory or swap, or build with fewer jobs", true},
 	{regexp.MustCompile(`(?i)unable to download|could ?n[o']t resolve|name resolution|network is unreachable|no route to host|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|connection (?:refused|timed out|reset by peer)|dial tcp|no such host|ssl (?:peer )?certificate`), ReasonNetwork,
@@ -131,7 +135,7 @@ func (e *BuildError) classify() {
 		e.hint = "the fetched files are not those of the lock file, or the recorded hash is old: push again with -o no-cache"
 		return
 	case ReasonTimeout:
-		e.hint = causes[2].hint
+		e.hint = timeoutHint
 		return
 	}
 	said := e.Message + " " + e.Signal

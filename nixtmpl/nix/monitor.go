@@ -108,7 +108,9 @@ func (m *monitor) start(ev event) {
 		a.name = stepName(ev.str(0))
 		m.logf("%s", a.text)
 	case typeCopyPath, typeFileTransfer, typeFetchTree:
-		a.name = stepName(ev.str(0))
+		if !strings.Contains(ev.str(0), ".nar") { // of a path that is named already
+			a.name = stepName(ev.str(0))
+		}
 		if a.text != "" {
 			m.logf("%s", a.text)
 		}

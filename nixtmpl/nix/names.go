@@ -13,7 +13,7 @@ var (
 	digestSuffix = regexp.MustCompile(`-[0-9a-z]*[0-9][0-9a-z]*$`)
 	hexDigest    = regexp.MustCompile(`-[0-9a-f]{8,64}$`)
 	nixDigest    = regexp.MustCompile(`-[0-9abcdfghijklmnpqrsvwxyz]{32}$`)
-	// A version as nix's own parseDrvName has it: a dash before a digit.
+	// A version as nix's own parseDrvName has it: all from the first dash before a digit.
 	version     = regexp.MustCompile(`-v?[0-9][0-9A-Za-z.+_~-]*$`)
 	debVersion  = regexp.MustCompile(`_[0-9].*$`)
 	storeDigest = regexp.MustCompile(`^[0-9abcdfghijklmnpqrsvwxyz]{32}-`)
@@ -31,17 +31,11 @@ func stepName(drv string) string {
 	}
 	short = nixDigest.ReplaceAllString(short, "")
 	short = debVersion.ReplaceAllString(short, "")
-	short = stripVersion(short)
+	short = version.ReplaceAllString(short, "")
 	if short == "" {
 		short = name
 	}
 	return clip(strings.ReplaceAll(short, "\n", " "), 80)
-}
-
-// stripVersion drops what follows the first dash before a digit, unless that
-// is followed by words again: "python3.13-flask-3.0.1" but "x86-64-thing".
-func stripVersion(name string) string {
-	return version.ReplaceAllString(name, "")
 }
 
 // stdPhases are stdenv's own phases. Only the long ones are worth a line; all

@@ -118,7 +118,9 @@ func (n *Nix) System() string { return system() }
 
 // WithShell returns a copy that shows the static shell at path to builds as
 // /bin/sh. Debian's nix shows none, and node-gyp and npm scripts call it. With a
-// daemon and a user that it does not trust, the daemon's own setting holds.
+// daemon and a user that it does not trust, the daemon's own setting holds. In
+// the store the shell must be in a directory, "/nix/store/…-busybox/bin/busybox":
+// nix cannot show a store path that is a file, and is a build's input too.
 func (n *Nix) WithShell(path string) *Nix {
 	c := *n
 	c.opt.Shell = path

@@ -114,10 +114,24 @@ func (n *Nix) Delete(ctx context.Context, paths ...string) error {
 	if err := checkPaths(paths); err != nil {
 		return fmt.Errorf("delete store paths: %w", err)
 	}
+	if len(paths) == 0 {
+		return nil
+	}
+	// Together first: a derivation and its output keep each other.
+	if _, err := n.output(ctx, n.nixStore, append([]string{"--delete"}, paths...)...); err == nil {
+		return nil
+	}
+	valid, err := n.Valid(ctx, paths...)
+	if err != nil {
+		return fmt.Errorf("delete store paths: %w", err)
+	}
 	var errs []error
 	for _, p := range paths {
+		if !valid[p] {
+			continue
+		}
 		if _, err := n.output(ctx, n.nixStore, "--delete", p); err != nil {
-			errs = append(errs, fmt.Errorf("delete store path: %w", err))
+			errs = append(errs, fmt.Errorf("delete %s: %w", p, err))
 		}
 	}
 	return errors.Join(errs...)

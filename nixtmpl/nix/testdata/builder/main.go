@@ -4,13 +4,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"time"
+
+	"hop3/nixtmpl/nix"
 )
 
 func main() {
@@ -44,35 +44,20 @@ func do(verb, operand string) {
 		fmt.Fprintln(os.Stderr, "hanging")
 		time.Sleep(time.Hour)
 	case "look": // around, into the output
-		look()
+		check(nix.ProbeMain())
+	case "see": // whether the file is there, on the log
+		_, err := os.Stat(operand)
+		fmt.Fprintln(os.Stderr, operand, err == nil)
+	case "tamper": // with the input whose path is in an environment variable; it must not work
+		path := os.Getenv(operand)
+		if os.Chmod(path, 0o644) == nil || os.WriteFile(path, []byte("tampered"), 0o644) == nil {
+			fmt.Fprintln(os.Stderr, "tampered with", path)
+		}
 	case "exit":
 		n, err := strconv.Atoi(operand)
 		check(err)
 		os.Exit(n)
 	}
-}
-
-func look() {
-	root, err := os.ReadDir("/")
-	check(err)
-	store, err := os.ReadDir("/nix/store")
-	check(err)
-	var names, paths []string
-	for _, e := range root {
-		names = append(names, e.Name())
-	}
-	for _, e := range store {
-		paths = append(paths, e.Name())
-	}
-	passwd, _ := os.ReadFile("/etc/passwd") // empty where there is none
-	net, _ := os.ReadFile("/proc/net/dev")  // the same
-	hello, _ := os.ReadFile("/bin/sh")      // the same
-	data, err := json.Marshal(map[string]any{
-		"uid": os.Getuid(), "root": names, "store": paths, "env": os.Environ(), "sh": len(hello),
-		"passwd": strings.Count(string(passwd), "\n"), "interfaces": strings.Count(string(net), ":"),
-	})
-	check(err)
-	check(os.WriteFile(os.Getenv("out"), data, 0o644))
 }
 
 func check(err error) {
