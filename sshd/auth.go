@@ -120,7 +120,7 @@ func (c *conn) refuseUnknown(fp string) error {
 	if c.srv.quiet.has(fp) {
 		return refused(fp, "")
 	}
-	c.log.WithField("key", fp).Info("unknown ssh key refused")
+	c.log.Infof("unknown ssh key %s refused", fp)
 	if c.srv.opts.Unknown == nil {
 		return refused(fp, complaint("the key "+fp+" is not known here", ""))
 	}

@@ -28,6 +28,7 @@ type conn struct {
 	settled  atomic.Bool  // the first command was taken: acknowledge as usual again
 	heard    atomic.Int64 // unix nanoseconds of the last bytes from the client
 	sessions atomic.Int32 // open session channels
+	running  atomic.Int32 // those of them whose command has not ended
 	alive    sync.Once    // starts the keep-alive
 
 	// unknown holds the fingerprints that were refused on this connection.
@@ -91,7 +92,7 @@ func (c *conn) end() {
 // connection, not the server.
 func (c *conn) survive(what string) {
 	if p := recover(); p != nil {
-		c.log.WithField("stack", string(debug.Stack())).Errorf("%s panicked: %v", what, p)
+		c.log.Errorf("%s panicked: %v\n%s", what, p, debug.Stack())
 		c.end()
 	}
 }

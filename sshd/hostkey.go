@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 
 	gossh "golang.org/x/crypto/ssh"
 )
@@ -58,6 +60,12 @@ func readHostKey(path string) (gossh.Signer, error) {
 		return nil, &HostKeyError{
 			Path: path, Reason: fmt.Sprintf("others may read or write it (mode %04o)", mode),
 			hint: "chmod 600 " + path + "; if others could read it, make a new one: remove it and start again",
+		}
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return nil, &HostKeyError{
+			Path: path, Reason: fmt.Sprintf("it belongs to user %d", st.Uid),
+			hint: "make it yours: chown " + strconv.Itoa(os.Geteuid()) + " " + path,
 		}
 	}
 	data, err := os.ReadFile(path)

@@ -93,6 +93,14 @@ func TestLoadHostKey_RefusesWhatIsNotSafe(t *testing.T) {
 			t.Errorf("%s: the file was changed", name)
 		}
 	}
+	if os.Geteuid() == 0 { // else there is nobody else to give it to
+		if err := os.Chown(good, 12345, 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadHostKey(good); err == nil || !strings.Contains(err.Error(), "belongs to user 12345") {
+			t.Errorf("another's file: %v", err)
+		}
+	}
 	if _, err := LoadHostKey(filepath.Join(dir, "missing", "key")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such directory: %v", err)
 	}

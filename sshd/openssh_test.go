@@ -185,20 +185,6 @@ func TestOpenSSH_KilledClientCancels(t *testing.T) {
 	}
 }
 
-func TestOpenSSH_TenSessionsOnOneConnection(t *testing.T) {
-	b := start(t, Options{Limits: Limits{Sessions: 2}})
-	c := b.client()
-	for i := range 2 {
-		s := open(t, c)
-		if err := s.Start("wait"); err != nil {
-			t.Fatal(i, err)
-		}
-	}
-	if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "too many sessions") {
-		t.Errorf("third session: %v", err)
-	}
-}
-
 func TestOpenSSH_AlgorithmsWithoutSHA1(t *testing.T) {
 	b := start(t, Options{})
 	keys := []string{b.key("id", "ann")}

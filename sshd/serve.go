@@ -23,7 +23,9 @@ func serve(sess ssh.Session) {
 	ses := sess.Context().Value(sessionKey{}).(*session)
 	defer ses.conn.srv.calls.Done() // begun by start
 	defer ses.cancel(nil)
-	_ = sess.Exit(exitStatus(ses.run())) // told or gone
+	code := exitStatus(ses.run())
+	ses.release()       // before the client can know that there is room again
+	_ = sess.Exit(code) // told or gone
 }
 
 func exitStatus(code int) int {
@@ -39,8 +41,8 @@ func (ses *session) run() (code int) {
 	talk := call.Lines(call.Err)
 	defer func() {
 		if p := recover(); p != nil {
-			ses.conn.log.WithField("user", ses.who.Name).WithField("stack", string(debug.Stack())).
-				Errorf("ssh command panicked: %v", p)
+			ses.conn.log.WithField("user", ses.who.Name).
+				Errorf("ssh command panicked: %v\n%s", p, debug.Stack())
 			say(talk, complaint("the server failed at this command", "its log has the details"))
 			code = exitTrouble
 		}

@@ -114,9 +114,12 @@ func (s *Server) library() *ssh.Server {
 		PublicKeyHandler:     offered,
 		ServerConfigCallback: s.config,
 		ConnCallback:         remember,
-		Handler:              serve,
-		SubsystemHandlers:    map[string]ssh.SubsystemHandler{"default": serve},
-		RequestHandlers:      map[string]ssh.RequestHandler{},
+		ConnectionFailedCallback: func(nc net.Conn, err error) {
+			s.log.WithField("remote", nc.RemoteAddr().String()).Debugf("ssh login failed: %v", err)
+		},
+		Handler:           serve,
+		SubsystemHandlers: map[string]ssh.SubsystemHandler{"default": serve},
+		RequestHandlers:   map[string]ssh.RequestHandler{},
 		ChannelHandlers: map[string]ssh.ChannelHandler{
 			"session":      s.openSession,
 			"direct-tcpip": refuseForward,
@@ -149,7 +152,7 @@ func (s *Server) Serve(l net.Listener) error {
 		if !temporary(err) {
 			return fmt.Errorf("accept ssh connection: %w", err)
 		}
-		s.log.WithError(err).Warn("accepting an ssh connection failed, trying again")
+		s.log.Warnf("accepting an ssh connection failed, trying again: %v", err)
 		select {
 		case <-s.stopping:
 			return nil
@@ -188,7 +191,7 @@ func (s *Server) deaf(l net.Listener) {
 func (s *Server) admit(nc net.Conn) {
 	seat, err := s.gate.enter(nc.RemoteAddr())
 	if err != nil {
-		s.log.WithField("remote", nc.RemoteAddr().String()).WithError(err).Debug("ssh connection refused")
+		s.log.WithField("remote", nc.RemoteAddr().String()).Debugf("ssh connection refused: %v", err)
 		turnAway(nc, err)
 		return
 	}

@@ -35,9 +35,10 @@ type session struct {
 	subsystem string
 	refusals  []string
 
-	started bool // filter only
-	resize  chan Window
-	signals chan string
+	released sync.Once
+	started  bool // filter only
+	resize   chan Window
+	signals  chan string
 }
 
 // sessionKey is where the session stands in the channel's context.
@@ -56,22 +57,34 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 		return
 	}
 	defer s.work.Done()
-	defer c.sessions.Add(-1)
-	if int(c.sessions.Add(1)) > s.limits.Sessions {
-		_ = nc.Reject(gossh.ResourceShortage, "too many sessions on one connection") // told or gone
-		return
-	}
-	c.keepAlive(sc)
 	ses := &session{
 		conn: c, who: who, env: map[string]string{},
 		resize: make(chan Window, 1), signals: make(chan string, signalBuffer),
 	}
+	defer ses.release()
+	defer c.sessions.Add(-1)
+	running, open := int(c.running.Add(1)), int(c.sessions.Add(1))
+	if running > s.limits.Sessions || open > closingSessions*s.limits.Sessions {
+		_ = nc.Reject(gossh.ResourceShortage, "too many sessions on one connection") // told or gone
+		return
+	}
+	c.keepAlive(sc)
 	ses.ctx, ses.cancel = context.WithCancelCause(c.ctx)
 	defer ses.cancel(ErrClientGone)
 	in := &filtered{NewChannel: nc, session: ses}
 	defer in.done.Wait()
 	defer c.survive("ssh session")
 	ssh.DefaultSessionHandler(srv, sc, in, channelContext{ctx, ses})
+}
+
+// closingSessions is how many times Limits.Sessions channels may be open: a
+// client opens its next when the last command ended, which may be before it
+// has closed that one's channel.
+const closingSessions = 2
+
+// release makes room for another session.
+func (ses *session) release() {
+	ses.released.Do(func() { ses.conn.running.Add(-1) })
 }
 
 // signalBuffer is how many signals wait for a call that does not look; more

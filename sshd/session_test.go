@@ -195,6 +195,62 @@ func TestSession_MalformedRequestsHarmNothing(t *testing.T) {
 	}
 }
 
+func TestSession_CountIsBounded(t *testing.T) {
+	b := start(t, Options{Limits: Limits{Sessions: 2}})
+	c := b.client()
+	if err := open(t, c).Start("wait"); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 { // the place is free as soon as the client knows the status
+		if err := open(t, c).Run("exit 0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := open(t, c).Start("wait"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "too many sessions") {
+		t.Errorf("third session: %v", err)
+	}
+}
+
+// FuzzRequests: whatever a client asks for before its command, the answer is
+// at once, and only well-formed requests reach the library.
+func FuzzRequests(f *testing.F) {
+	f.Add("pty-req", gossh.Marshal(struct {
+		Term       string
+		C, R, W, H uint32
+		Modes      string
+	}{"xterm", 80, 24, 0, 0, ""}))
+	f.Add("pty-req", []byte("\xff\xff\xff\xffxterm"))
+	f.Add("env", gossh.Marshal(struct{ K, V string }{"LANG", "C"}))
+	f.Add("window-change", make([]byte, 16))
+	f.Add("signal", gossh.Marshal(struct{ S string }{"TERM"}))
+	f.Add("exec", gossh.Marshal(struct{ V string }{"apps"}))
+	srv := &Server{limits: Limits{}.withDefaults()}
+	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
+		ses := &session{
+			conn: &conn{srv: srv}, env: map[string]string{},
+			resize: make(chan Window, 1), signals: make(chan string, signalBuffer),
+		}
+		for range 20 {
+			ok, forward := ses.judge(&gossh.Request{Type: kind, Payload: payload})
+			if forward && !ok {
+				t.Fatalf("%s %x is forwarded and refused", kind, payload)
+			}
+			if forward && len(payload) > 0 && (len(payload) < 4 || int(payload[0])<<24 > len(payload)) {
+				t.Fatalf("%s %x reaches the library", kind, payload)
+			}
+		}
+		if len(ses.env) > srv.limits.EnvVars || (ses.pty && !terms.MatchString(ses.term)) {
+			t.Fatalf("env %v, term %q", ses.env, ses.term)
+		}
+		if ses.started {
+			srv.calls.Done()
+		}
+	})
+}
+
 func TestSession_OneCommandOnly(t *testing.T) {
 	b := start(t, Options{})
 	s := open(t, b.client())
