@@ -1,0 +1,44 @@
+# Everything that is done with hop3's source. On a bare Debian machine with Go
+# each target installs what it needs first (.ci/setup).
+
+GO       ?= go
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+
+export CGO_ENABLED ?= 0
+
+.PHONY: build setup demo test check bench fuzz clean
+
+build: ## the hop3 binary: static, no cgo
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o hop3 ./cmd/hop3
+
+setup: ## installs nix, git, ssh, curl and nix's build users where they are missing
+	@.ci/setup
+
+demo: setup build ## starts a server, pushes an example, changes it under load, rolls back
+	@$(GO) run ./internal/demo ./hop3
+
+test: ## all tests, with the race detector
+	@.ci/setup test
+	@$(MAKE) check
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 30m ./...
+
+check: ## format, vet, staticcheck, architecture
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test ./internal/arch
+
+bench: setup ## benchmarks, as ratios to a peer in the same run
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+fuzz: ## each fuzz test for FUZZTIME
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+clean:
+	rm -f hop3
