@@ -1,0 +1,24 @@
+# What maintainer scripts do on an installed system and a package cannot do
+# without, or what only costs space. Shell, run in $out by build/relocate.sh.
+{
+  bash = "ln -sf bash bin/sh";
+  gawk = "ln -sf gawk bin/awk";
+
+  # The marker forbids pip to install anywhere; it is about a system's Python.
+  python313 = ''
+    ln -sf python3.13 bin/python3
+    ln -sf python3.13 bin/python
+    rm -rf lib/python3.13/EXTERNALLY-MANAGED lib/python3.13/test lib/python3.13/idlelib
+  '';
+
+  # Linker scripts name libraries by absolute path.
+  libc6-dev = ''
+    glibc=$(look /usr/lib64/ld-linux-x86-64.so.2)
+    glibc=''${glibc%/lib64/*}
+    for script in lib/x86_64-linux-gnu/libc.so lib/x86_64-linux-gnu/libm.so lib/x86_64-linux-gnu/libm.a; do
+      head -c 2 $script | grep -q '/\*' || continue
+      sed -i -e 's|\(/usr\)*/lib\(64\)*/\(x86_64-linux-gnu/\)*\([^ ]*\)|@@\2/\3\4|g' $script
+      sed -i -e "s|@@64/|$glibc/lib64/|g" -e "s|@@/\([^ ]*\.a\)|$out/lib/\1|g" -e "s|@@/|$glibc/lib/|g" $script
+    done
+  '';
+}
