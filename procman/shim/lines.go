@@ -1,0 +1,90 @@
+package shim
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// flushAfter is how long a line without an end is held back: long enough for
+// one that is written in pieces, short enough for a prompt or a progress bar.
+const flushAfter = 200 * time.Millisecond
+
+// stream cuts what one pipe brings into records.
+type stream struct {
+	kind    byte
+	emit    func(at time.Time, kind byte, partial bool, text []byte)
+	pending []byte
+	since   time.Time // when the first byte of pending came
+	open    bool      // a piece of the current line was emitted
+}
+
+// feed takes bytes as they came at the given time.
+func (s *stream) feed(at time.Time, b []byte) {
+	for len(b) > 0 {
+		i := bytes.IndexByte(b, '\n')
+		part, ends := b, false
+		if i >= 0 {
+			part, ends = b[:i], true
+			b = b[i+1:]
+		} else {
+			b = nil
+		}
+		s.add(at, part)
+		if ends {
+			s.emit(at, s.kind, false, s.pending)
+			s.pending, s.open = s.pending[:0], false
+		}
+	}
+}
+
+// add appends a piece of a line; what exceeds a record is emitted.
+func (s *stream) add(at time.Time, part []byte) {
+	if len(s.pending) == 0 {
+		s.since = at
+	}
+	for len(s.pending)+len(part) > MaxText {
+		n := MaxText - len(s.pending)
+		s.pending = append(s.pending, part[:n]...)
+		part = part[n:]
+		s.flush(at)
+	}
+	s.pending = append(s.pending, part...)
+}
+
+// flush emits what is there of a line that goes on.
+func (s *stream) flush(at time.Time) {
+	if len(s.pending) == 0 {
+		return
+	}
+	s.emit(at, s.kind, true, s.pending)
+	s.pending, s.open, s.since = s.pending[:0], true, at
+}
+
+// pump reads the pipe until its last writer is gone.
+func (s *stream) pump(r *os.File) error {
+	buf := make([]byte, 64<<10) // a pipe's own size
+	for {
+		deadline := time.Time{}
+		if len(s.pending) > 0 {
+			deadline = s.since.Add(flushAfter)
+		}
+		if err := r.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+		n, err := r.Read(buf)
+		s.feed(time.Now(), buf[:n])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.flush(time.Now())
+		case err != nil:
+			s.flush(time.Now())
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
