@@ -46,14 +46,13 @@ func (x *exchange) serve(rt *route) {
 		case rt.Maintenance != "":
 			x.page(pageMaintenance, rt.Maintenance)
 		case rt.Hold > 0:
-			next := x.router.hold(x.req.Context(), rt, x.start)
+			next := x.hold(rt)
 			if next != nil {
 				rt = next
 				continue
 			}
-			if x.req.Context().Err() != nil {
-				x.status = statusClientGone
-				return
+			if err := x.req.Context().Err(); err != nil {
+				x.leave(err)
 			}
 			x.page(pageUnavailable, "")
 		case rt.site != nil:
@@ -72,6 +71,34 @@ func (x *exchange) serve(rt *route) {
 	}
 }
 
+// hold waits for the route that replaces rt, at most as long as rt says, and
+// returns it; nil when the time is over, the line too long, or the client gone.
+func (x *exchange) hold(rt *route) *route {
+	if x.app.held.Add(1) > maxHeld {
+		x.app.held.Add(-1)
+		return nil
+	}
+	defer x.app.held.Add(-1)
+	left := time.NewTimer(rt.Hold - time.Since(x.start))
+	defer left.Stop()
+	select {
+	case <-rt.replaced:
+		return x.current()
+	case <-left.C:
+		return nil
+	case <-x.req.Context().Done():
+		return nil
+	}
+}
+
+// current returns the route that the host has now, nil if it is no longer the app's.
+func (x *exchange) current() *route {
+	if now := x.router.table.Load().hosts[x.host]; now != nil && now.app == x.app {
+		return now
+	}
+	return nil
+}
+
 // forward lets a backend answer. It returns the route to try instead if the
 // table was swapped before a backend could be claimed.
 func (x *exchange) forward(rt *route) (instead *route) {
@@ -79,7 +106,7 @@ func (x *exchange) forward(rt *route) (instead *route) {
 	for {
 		b := pick(rt.Backends, x.app.turn.Add(1), avoid)
 		if b == nil && avoid == nil {
-			if now := x.router.table.Load().hosts[x.host]; now != rt && now != nil {
+			if now := x.current(); now != rt && now != nil {
 				return now
 			}
 			x.page(pageUnavailable, "")
@@ -204,7 +231,7 @@ func (x *exchange) bodyFailure(c *upConn, s *sender) *failure {
 			return nil
 		}
 	}
-	return &failure{err: s.err, page: x.gonePage(s.page)}
+	return &failure{err: s.err, page: s.page}
 }
 
 // readFailure judges an error of reading the response's head.
@@ -212,7 +239,7 @@ func (x *exchange) readFailure(c *upConn, err error, s *sender) *failure {
 	if s != nil {
 		s.end()
 		if s.err != nil && s.page != pageBadGateway { // the client's body was the cause
-			return &failure{err: s.err, page: x.gonePage(s.page)}
+			return &failure{err: s.err, page: s.page} // net/http calls any read error a client that left
 		}
 	}
 	f := &failure{err: err, page: x.gonePage(pageBadGateway)}
@@ -236,11 +263,10 @@ func (x *exchange) gonePage(p page) page {
 
 // fail tells the client, if it is still there, and the log.
 func (x *exchange) fail(f *failure) {
-	x.note = f.err.Error()
 	if f.page == pageNone {
-		x.status = statusClientGone
-		return
+		x.leave(f.err)
 	}
+	x.note = f.err.Error()
 	x.router.log.WithField("app", x.app.name).WithField("proc", x.backend).WithError(f.err).Debug("request not answered by the app")
 	x.page(f.page, "")
 }
@@ -249,6 +275,12 @@ func (x *exchange) fail(f *failure) {
 func (x *exchange) abort(err error) {
 	x.note = err.Error()
 	panic(http.ErrAbortHandler)
+}
+
+// leave ends the exchange with a client that has left, without an answer.
+func (x *exchange) leave(err error) {
+	x.status = statusClientGone
+	x.abort(err)
 }
 
 // finish counts and logs the request.

@@ -55,6 +55,9 @@ func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
 			if res.Header.Get("X-Request-Id") == "" {
 				res.Header.Set("X-Request-Id", x.id)
 			}
+			if res.StatusCode == http.StatusSwitchingProtocols {
+				x.status = res.StatusCode // ReverseProxy writes that one to the connection itself
+			}
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { fail = x.rareFailure(err) },

@@ -16,7 +16,6 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
@@ -104,7 +103,7 @@ func (r *Router) Point(rt Route) error {
 }
 
 // Remove forgets the app and its hosts. Requests that are under way finish;
-// requests that are held get the page for an unknown host.
+// requests that are held get the page for an app that is not ready.
 func (r *Router) Remove(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,24 +150,4 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x.app.begin()
 	defer x.finish()
 	x.serve(rt)
-}
-
-// hold waits for the route that replaces rt, at most as long as rt says, and
-// returns it; nil when the time is over, the line too long, or the client gone.
-func (r *Router) hold(ctx context.Context, rt *route, since time.Time) *route {
-	if rt.app.held.Add(1) > maxHeld {
-		rt.app.held.Add(-1)
-		return nil
-	}
-	defer rt.app.held.Add(-1)
-	left := time.NewTimer(rt.Hold - time.Since(since))
-	defer left.Stop()
-	select {
-	case <-rt.replaced:
-		return r.table.Load().apps[rt.App]
-	case <-left.C:
-		return nil
-	case <-ctx.Done():
-		return nil
-	}
 }
