@@ -13,14 +13,17 @@ import (
 
 // GoFacts are what the Go template needs beyond the plan.
 type GoFacts struct {
-	Module   string   // module path; "app" for a tree without go.mod
-	HasMod   bool     // go.mod is there
-	HasSum   bool     // go.sum is there, so modules have to be fetched unless Vendored
-	Vendored bool     // vendor/modules.txt is there
-	Cgo      bool     // a package that is built imports "C", or a required module is known to
-	Mains    []GoMain // programs to build, sorted by Dir
-	Imports  []string // packages of other modules that the programs import, sorted
-	Embeds   bool     // the programs carry their files inside
+	Module     string   // module path; "app" for a tree without go.mod
+	HasMod     bool     // go.mod is there
+	HasSum     bool     // go.sum is there, so modules have to be fetched unless Vendored
+	Vendored   bool     // vendor/modules.txt is there
+	Cgo        bool     // a package that is built imports "C", or a required module is known to
+	Mains      []GoMain // programs to build, sorted by Dir
+	Imports    []string // packages of fetched modules that the programs import, sorted
+	Manifests  []string // go.mod, go.sum and those of replacements inside the tree
+	LockDigest string   // of Manifests, hex; "" when nothing has to be fetched
+
+	replaced []string // modules that the tree itself holds
 }
 
 // A GoMain is a program: the folder of its main package, slash-separated, "." at the root, and its name.
@@ -64,7 +67,7 @@ func planGo(t *tree, p *Plan) error {
 		for _, r := range mod.Require {
 			facts.Cgo = facts.Cgo || cgoModule(r.Mod.Path)
 		}
-		if err := checkReplace(t, mod); err != nil {
+		if err := facts.manifests(t, mod); err != nil {
 			return err
 		}
 		p.Tool.Name = "go modules"
@@ -82,7 +85,7 @@ func planGo(t *tree, p *Plan) error {
 		return err
 	}
 	for _, f := range goFrameworks() {
-		if slices.ContainsFunc(facts.Imports, func(i string) bool { return i == f.path || strings.HasPrefix(i, f.path+"/") }) {
+		if slices.ContainsFunc(facts.Imports, func(i string) bool { return within(i, f.path) }) {
 			p.Frameworks = append(p.Frameworks, f.name)
 		}
 	}
@@ -124,15 +127,28 @@ func readGoMod(t *tree) (*modfile.File, error) {
 	return mod, nil
 }
 
-// checkReplace refuses a replacement by a folder outside the tree: it cannot be part of the push.
-func checkReplace(t *tree, mod *modfile.File) error {
+// manifests lists the files that decide which modules are fetched. A replacement by a folder outside the tree is refused:
+// it cannot be part of the push.
+func (f *GoFacts) manifests(t *tree, mod *modfile.File) error {
+	f.Manifests = []string{"go.mod"}
+	if t.has("go.sum") {
+		f.Manifests = append(f.Manifests, "go.sum")
+	}
 	for _, r := range mod.Replace {
-		if r.New.Version == "" && modfile.IsDirectoryPath(r.New.Path) {
-			dir := path.Clean(r.New.Path)
-			if path.IsAbs(dir) || strings.HasPrefix(dir, "..") || !t.dirs[dir] {
-				return &ParseError{File: "go.mod", Line: r.Syntax.Start.Line, Msg: "replace " + r.Old.Path + ": " + r.New.Path + " is not in the pushed tree"}
-			}
+		if r.New.Version != "" || !modfile.IsDirectoryPath(r.New.Path) {
+			continue
 		}
+		dir := path.Clean(r.New.Path)
+		if path.IsAbs(dir) || strings.HasPrefix(dir, "..") || !t.dirs[dir] {
+			return &ParseError{File: "go.mod", Line: r.Syntax.Start.Line, Msg: "replace " + r.Old.Path + ": " + clip(r.New.Path) + " is not in the pushed tree"}
+		}
+		f.replaced = append(f.replaced, r.Old.Path)
+		if m := path.Join(dir, "go.mod"); t.has(m) {
+			f.Manifests = append(f.Manifests, m)
+		}
+	}
+	if f.HasSum && !f.Vendored {
+		f.LockDigest = t.digest(f.Manifests)
 	}
 	return nil
 }

@@ -17,7 +17,6 @@ import (
 type goPackage struct {
 	main    bool // package main with a func main
 	imports []string
-	embeds  bool
 }
 
 // scanGo finds the programs of t and what they import, following packages of the module itself.
@@ -82,7 +81,6 @@ func follow(pkgs map[string]goPackage, facts *GoFacts) {
 			continue
 		}
 		seen[dir] = true
-		facts.Embeds = facts.Embeds || pkgs[dir].embeds
 		for _, imp := range pkgs[dir].imports {
 			rel, inside := strings.CutPrefix(imp, facts.Module)
 			first, _, _ := strings.Cut(imp, "/")
@@ -93,7 +91,7 @@ func follow(pkgs map[string]goPackage, facts *GoFacts) {
 				todo = append(todo, ".")
 			case inside && rel[0] == '/':
 				todo = append(todo, rel[1:])
-			case strings.Contains(first, "."):
+			case strings.Contains(first, ".") && !slices.ContainsFunc(facts.replaced, func(m string) bool { return within(imp, m) }):
 				external[imp] = true
 			}
 		}
@@ -103,6 +101,9 @@ func follow(pkgs map[string]goPackage, facts *GoFacts) {
 	}
 	slices.Sort(facts.Imports)
 }
+
+// within reports whether an import path belongs to a module.
+func within(imp, module string) bool { return imp == module || strings.HasPrefix(imp, module+"/") }
 
 func (t *tree) goPackage(dir string) goPackage {
 	var pkg goPackage
@@ -129,7 +130,6 @@ func (pkg *goPackage) add(file *ast.File) {
 	for _, spec := range file.Imports {
 		if imp, err := strconv.Unquote(spec.Path.Value); err == nil {
 			pkg.imports = append(pkg.imports, imp)
-			pkg.embeds = pkg.embeds || imp == "embed"
 		}
 	}
 	if file.Name == nil || file.Name.Name != "main" {

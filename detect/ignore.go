@@ -28,7 +28,7 @@ func isDoc(name string) bool {
 // ignored returns the paths that the build must not depend on: hop3's own files, what .slugignore names, and documentation
 // that no other file mentions. On a static site everything else is content.
 func ignored(t *tree, p Plan) []string {
-	list := slugIgnored(t, p.Manifest.Ignore)
+	list := append(slugIgnored(t, p.Manifest.Ignore), "flake.nix", "flake.lock") // which the build itself writes
 	var docs []string
 	for _, name := range t.top(maxEntries) {
 		name = strings.TrimSuffix(name, "/")

@@ -27,6 +27,10 @@ type npmLockItem struct {
 	Dev              bool   `json:"dev"`
 	Optional         bool   `json:"optional"`
 	HasInstallScript bool   `json:"hasInstallScript"`
+
+	OS   []string `json:"os"`
+	CPU  []string `json:"cpu"`
+	Libc []string `json:"libc"`
 }
 
 // planLock reads the lock file into the plan's facts.
@@ -62,10 +66,27 @@ func planLock(t *tree, p *Plan, pkg packageJSON) error {
 	return readLock(lock, l, p.Node)
 }
 
+// runs reports whether npm installs the package on Linux with glibc; the template asks the same.
+func (i npmLockItem) runs() bool {
+	return allows(i.OS, "linux") && allows(i.Libc, "glibc") && (allows(i.CPU, "x64") || allows(i.CPU, "arm64"))
+}
+
+// allows is npm's rule for os, cpu and libc: named, or not excluded where nothing is named.
+func allows(list []string, want string) bool {
+	named := false
+	for _, v := range list {
+		if v == "!"+want {
+			return false
+		}
+		named = named || !strings.HasPrefix(v, "!")
+	}
+	return !named || slices.Contains(list, want) || slices.Contains(list, "any")
+}
+
 func readLock(file string, l npmLock, facts *NodeFacts) error {
 	for _, key := range slices.Sorted(maps.Keys(l.Packages)) {
 		item := l.Packages[key]
-		if key == "" || item.InBundle {
+		if key == "" || item.InBundle || !item.runs() {
 			continue
 		}
 		if item.Link || !strings.Contains(key, "node_modules/") {

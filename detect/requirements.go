@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"regexp"
@@ -82,16 +80,6 @@ func (s *requirementSet) read(t *tree, file string, constraint bool) error {
 		}
 	}
 	return nil
-}
-
-// digest identifies the content of all files.
-func (s requirementSet) digest(t *tree) string {
-	h := sha256.New()
-	for _, f := range s.files {
-		fmt.Fprintf(h, "%s\x00%d\x00", f, t.files[f])
-		h.Write(t.source(f))
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 type requirementLine struct {

@@ -14,8 +14,11 @@ func claimStatic(t *tree) []Evidence {
 	if t.has("Staticfile") {
 		return []Evidence{{File: "Staticfile", Why: "static site"}}
 	}
-	if dir, line := staticLine(t); dir != "" && onlyStatic(t) {
+	if dir, line := staticLine(t); dir != "" {
 		return []Evidence{{File: "Procfile", Line: line, Why: "static: " + dir}}
+	}
+	if t.has("Procfile") && !onlyStatic(t) {
+		return nil // it says how the pages are served
 	}
 	if t.has("index.html") {
 		return []Evidence{{File: "index.html", Why: "page at the root"}}
@@ -55,9 +58,6 @@ func onlyStatic(t *tree) bool {
 
 func planStatic(t *tree, p *Plan) error {
 	p.Tool = Tool{Name: "files", From: p.Evidence[0].File}
-	if len(p.Processes) > 0 && p.Static == "" {
-		return nil // the Procfile says how the files are served
-	}
 	dir := p.Static
 	if dir == "" {
 		dir = detectSite(t)

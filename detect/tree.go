@@ -2,6 +2,8 @@ package detect
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -154,6 +156,16 @@ func (t *tree) source(name string) []byte {
 		return nil
 	}
 	return b
+}
+
+// digest identifies the names and contents of files, in hex.
+func (t *tree) digest(files []string) string {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%s\x00%d\x00", f, t.files[f])
+		h.Write(t.source(f))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // line returns the first line of a small file, trimmed; "" if there is none.

@@ -1,0 +1,177 @@
+// Package nixtmpl turns a [detect.Plan] into a flake and builds it with Nix.
+//
+// A flake is constant text with few holes, each of which ends in an escaper (see escape.go). It is made of layers: what is
+// fetched, what the lock files decide, the app. A change of one line of the app rebuilds the last of them only.
+//
+// Every build leaves the same contract: $out/app is the working directory, $out/bin the PATH, $out/share/hop3/launch.json
+// the processes: {"processes":{"web":"gunicorn app:app"},"release":"","static":""}.
+package nixtmpl
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+
+	"hop3/detect"
+)
+
+// DefaultNixpkgs is what inputs.nixpkgs of a flake names unless RenderOptions say otherwise: the newest release that
+// every supported nix can evaluate.
+const DefaultNixpkgs = "github:NixOS/nixpkgs/nixos-25.05"
+
+// emptyFlake is a flake reference that is always overridden: the place of an app's own flake.
+const emptyFlake = "path:/var/empty"
+
+//go:embed head.nix.tmpl */*.nix.tmpl
+var files embed.FS
+
+var templates = template.Must(loadTemplates(files))
+
+func loadTemplates(fsys fs.FS) (*template.Template, error) {
+	t := template.New("").Option("missingkey=error").Funcs(escapers).Funcs(plain)
+	return t, fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		_, err = t.New(strings.TrimSuffix(name, ".nix.tmpl")).Parse(string(b))
+		return err
+	})
+}
+
+// RenderOptions are what a flake needs beside the plan. The zero value renders for real nixpkgs.
+type RenderOptions struct {
+	Name           string              // of the app; it names the derivations. "" = "app"
+	Nixpkgs        string              // flake reference of inputs.nixpkgs; "" = the app's [nix] nixpkgs, then DefaultNixpkgs
+	Available      map[string][]string // versions that the package set has, by runtime; nil = those of DefaultNixpkgs
+	PythonPackages map[string]string   // versions of the Python packages that the set has, by normalised name; nil = unknown
+	Hashes         map[string]string   // SRI by name of fixed output; one that is missing renders as FakeHash
+}
+
+// FakeHash is no file's hash: nix fetches, and names the right one in its error.
+const FakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+// Render returns the flake.nix for p. It is pure; the same plan and options give the same bytes.
+func Render(p detect.Plan, o RenderOptions) ([]byte, error) {
+	r, err := Resolve(p, o)
+	if err != nil {
+		return nil, err
+	}
+	v := values(p, o, r)
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, r.Template, v); err != nil {
+		return nil, fmt.Errorf("render flake: %w", err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n "), nil
+}
+
+// view is what templates see.
+type view struct {
+	Name, Description, Nixpkgs, AppFlake, Evidence string
+	Root                                           string // "/web", "" at the root
+	Ignored                                        []string
+	Processes                                      detect.Processes
+	Release, Static, StaticFrom                    string
+	Attr, VersionFrom                              string
+	Before, Build, After                           string
+	Packages                                       []string
+	Shell                                          bool // a command needs a shell
+	Fixed                                          fixedView
+
+	Go         *detect.GoFacts
+	GoPrograms []string // "./cmd/web"
+
+	Node         *detect.NodeFacts
+	NodePackages bool // something is installed
+	NodeDev      bool // the build needs packages that the app does not
+	BuildStep    bool
+
+	Python      *detect.PythonFacts
+	PythonAttrs []string
+	Collect     bool
+
+	Nix *detect.NixFacts
+}
+
+type fixedView struct{ Name, Hash string }
+
+func values(p detect.Plan, o RenderOptions, r Resolution) view {
+	m := p.Manifest
+	v := view{
+		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
+		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
+		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: m.Build.After,
+		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix,
+	}
+	v.Description = cmp.Or(o.Name, "app") + ", a " + p.Stack + " app deployed by hop3"
+	if len(p.Evidence) > 0 {
+		v.Evidence = p.Evidence[0].String()
+		v.StaticFrom = p.Evidence[0].String()
+	}
+	if p.Root != "" && p.Root != "." {
+		v.Root = "/" + p.Root
+	}
+	for _, f := range r.Fixed {
+		v.Fixed = fixedView{f.Name, cmp.Or(o.Hashes[f.Name], FakeHash)}
+	}
+	switch {
+	case p.Go != nil:
+		for _, main := range p.Go.Mains {
+			v.GoPrograms = append(v.GoPrograms, "./"+strings.TrimPrefix(main.Dir, "."))
+		}
+	case p.Node != nil:
+		v.NodePackages = len(p.Node.Tarballs) > 0
+		v.BuildStep = p.Node.BuildScript != "" || v.Build != ""
+		v.NodeDev = v.NodePackages && v.BuildStep && p.Node.DevPackages
+	case p.Python != nil:
+		v.Collect = p.Python.Collect != ""
+	}
+	return v
+}
+
+// versionFrom is the comment behind the toolchain: "go.mod: 1.22".
+func versionFrom(p detect.Plan) string {
+	if len(p.Runtimes) == 0 {
+		return ""
+	}
+	r := p.Runtimes[0]
+	if r.Version == "" {
+		return r.From
+	}
+	return r.From + " → " + r.Version
+}
+
+// needsShell reports whether anything that hop3 starts in the release has shell syntax.
+func needsShell(p detect.Plan) bool {
+	m := p.Manifest
+	commands := []string{p.Release, m.Postdeploy, m.Health.Command}
+	for _, pr := range p.Processes {
+		commands = append(commands, pr.Command)
+	}
+	for _, c := range m.Cron {
+		commands = append(commands, c.Command)
+	}
+	return slices.ContainsFunc(commands, detect.NeedsShell)
+}
+
+// DerivationName makes a name that the store accepts of an app's name.
+func DerivationName(name string) string {
+	const most = 64
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+-_?=.", r) {
+			return r
+		}
+		return '-'
+	}, name)
+	clean = strings.TrimLeft(path.Base("/"+clean), ".-/")
+	return cmp.Or(clean[:min(len(clean), most)], "app")
+}
