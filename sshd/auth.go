@@ -19,16 +19,25 @@ type Identity struct {
 	Fingerprint string
 }
 
-// identityKey is where the identity stands in the Permissions of a connection.
-type identityKey struct{}
+// provedKey is where the key that logged in stands in the Permissions of its
+// connection.
+type provedKey struct{}
 
-// identityOf reads who authenticated sc. The zero Identity means nobody.
-func identityOf(sc *gossh.ServerConn) Identity {
+// identify says who holds the key that logged in on sc. The zero Identity
+// means nobody, or nobody any more.
+func (c *conn) identify(sc *gossh.ServerConn) Identity {
 	if sc.Permissions == nil {
 		return Identity{}
 	}
-	who, _ := sc.Permissions.ExtraData[identityKey{}].(Identity)
-	return who
+	key, ok := sc.Permissions.ExtraData[provedKey{}].(gossh.PublicKey)
+	if !ok {
+		return Identity{}
+	}
+	name, ok := c.srv.opts.Lookup(key, c.RemoteAddr())
+	if !ok || name == "" {
+		return Identity{}
+	}
+	return Identity{Name: name, Fingerprint: gossh.FingerprintSHA256(key)}
 }
 
 // minRSABits is the least that is accepted of an RSA key: NIST SP 800-131A.
@@ -99,17 +108,14 @@ func (c *conn) proved(key gossh.PublicKey) (*gossh.Permissions, error) {
 			fmt.Sprintf("the RSA key %s has %d bits, %d are the least", fp, bits, minRSABits),
 			"make a new one: ssh-keygen -t ed25519"))
 	}
-	name, ok := c.srv.opts.Lookup(key, c.RemoteAddr())
-	if !ok || name == "" {
+	if name, ok := c.srv.opts.Lookup(key, c.RemoteAddr()); !ok || name == "" {
 		return nil, c.refuseUnknown(fp)
 	}
 	for _, other := range c.unknown {
 		c.srv.quiet.add(other)
 	}
 	c.login()
-	return &gossh.Permissions{ExtraData: map[any]any{
-		identityKey{}: Identity{Name: name, Fingerprint: fp},
-	}}, nil
+	return &gossh.Permissions{ExtraData: map[any]any{provedKey{}: key}}, nil
 }
 
 // refuseUnknown refuses the key and tells its owner, once. Whoever got in with

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -152,6 +153,24 @@ func TestAuth_UnknownKey(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("out of an agent", func(t *testing.T) {
+		third := b.key("third", "")
+		socket := agent(t, third, known)
+		got := run(t, b.openssh(nil, "-o", "IdentityAgent="+socket, "-o", "IdentitiesOnly=no", "127.0.0.1", "whoami"))
+		if want := (result{"ann " + fingerprint(t, known) + "\n", message(third), 0}); got != want {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("behind a passphrase", func(t *testing.T) {
+		locked := b.key("locked", "")
+		if out, err := exec.Command("ssh-keygen", "-q", "-p", "-N", "secret", "-f", locked).CombinedOutput(); err != nil {
+			t.Fatalf("%s%v", out, err)
+		}
+		got := run(t, b.openssh([]string{locked, known}, "127.0.0.1", "whoami"))
+		if got.code != 0 || !strings.HasPrefix(got.out, "ann ") {
+			t.Errorf("got %+v", got)
+		}
+	})
 	t.Run("six are the most", func(t *testing.T) {
 		var keys []string
 		for _, n := range strings.Fields("a b c d e f") {
@@ -164,6 +183,20 @@ func TestAuth_UnknownKey(t *testing.T) {
 	})
 	if !strings.Contains(b.log.String(), fingerprint(t, unknown)) {
 		t.Error("the refused fingerprint is not in the log")
+	}
+}
+
+func TestAuth_RemovedKeyStartsNothingMore(t *testing.T) {
+	b := start(t, Options{})
+	c := b.client()
+	if err := open(t, c).Run("exit 0"); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	clear(b.known)
+	b.mu.Unlock()
+	if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "not known here any more") {
+		t.Errorf("got %v", err)
 	}
 }
 

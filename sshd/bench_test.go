@@ -2,8 +2,10 @@ package sshd
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +30,7 @@ func BenchmarkExec(b *testing.B) {
 		"ours":    func() *exec.Cmd { return r.openssh([]string{key}, "127.0.0.1", "version") },
 		"delayed": delayed(b, r, key),
 	}
-	if other := opensshServer(b, r, key); other != nil {
+	if other := opensshServer(b, r, key, "true"); other != nil {
 		peers["openssh"] = other
 	}
 	took := map[string]time.Duration{}
@@ -75,7 +77,7 @@ func (o opaque) Accept() (net.Conn, error) {
 
 // opensshServer starts OpenSSH's server, or says why not and returns nil.
 // Without PAM it is faster, but may not let a user without password in.
-func opensshServer(b *testing.B, r *rig, key string) func() *exec.Cmd {
+func opensshServer(b *testing.B, r *rig, key, command string) func() *exec.Cmd {
 	path, err := exec.LookPath("sshd")
 	if err != nil {
 		path, err = exec.LookPath("/usr/sbin/sshd")
@@ -87,7 +89,7 @@ func opensshServer(b *testing.B, r *rig, key string) func() *exec.Cmd {
 	var why string
 	for _, pam := range []string{"no", "yes"} {
 		at := sshd(b, path, r, key, pam)
-		cmd := func() *exec.Cmd { return at.openssh([]string{key}, "127.0.0.1", "true") }
+		cmd := func() *exec.Cmd { return at.openssh([]string{key}, "127.0.0.1", command) }
 		out, err := cmd().CombinedOutput()
 		if err == nil {
 			b.Logf("compared with %s, UsePAM %s", path, pam)
@@ -140,4 +142,40 @@ func freeAddr(b *testing.B) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// BenchmarkUpload is a 64 MiB push's worth of standard input with the real
+// client, beside OpenSSH's server if that is installed.
+func BenchmarkUpload(b *testing.B) {
+	const size = 64 << 20
+	r := start(b, Options{Handle: func(_ context.Context, c *Call) int {
+		if n, err := io.Copy(io.Discard, c.In); n != size || err != nil {
+			return 1
+		}
+		return 0
+	}})
+	key := r.key("id", "ann")
+	peers := map[string]func() *exec.Cmd{
+		"ours": func() *exec.Cmd { return r.openssh([]string{key}, "127.0.0.1", "cat >/dev/null") },
+	}
+	if other := opensshServer(b, r, key, "cat >/dev/null"); other != nil {
+		peers["openssh"] = other
+	}
+	data := make([]byte, size)
+	took := map[string]time.Duration{}
+	for b.Loop() {
+		for name, cmd := range peers {
+			c := cmd()
+			c.Stdin = bytes.NewReader(data)
+			at := time.Now()
+			if out, err := c.CombinedOutput(); err != nil {
+				b.Fatalf("%s: %v\n%s", name, err, out)
+			}
+			took[name] += time.Since(at)
+		}
+	}
+	b.ReportMetric(float64(size>>20)*float64(b.N)/took["ours"].Seconds(), "ours-MiB/s")
+	if t := took["openssh"]; t > 0 {
+		b.ReportMetric(float64(t)/float64(took["ours"]), "openssh/ours")
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -192,15 +193,17 @@ func (b *rig) openssh(keys []string, args ...string) *exec.Cmd {
 	_, port, _ := net.SplitHostPort(b.addr)
 	hosts := filepath.Join(b.dir, "known_hosts")
 	writeFile(b.t, hosts, []byte("[127.0.0.1]:"+port+" "+string(gossh.MarshalAuthorizedKey(b.host.PublicKey()))))
-	all := []string{
-		"-F", "none", "-p", port,
-		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
-		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + hosts, "-o", "GlobalKnownHostsFile=none",
-	}
+	// Those of the case go first: ssh keeps the first value of an option.
+	all := []string{"-F", "none", "-p", port}
 	for _, k := range keys {
 		all = append(all, "-i", k)
 	}
-	cmd := exec.Command("ssh", append(all, args...)...)
+	first := slices.Index(args, "127.0.0.1")
+	all = append(all, args[:first]...)
+	all = append(all,
+		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+		"-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile="+hosts, "-o", "GlobalKnownHostsFile=none")
+	cmd := exec.Command("ssh", append(all, args[first:]...)...)
 	cmd.Env = append(os.Environ(), "SSH_AUTH_SOCK=")
 	return cmd
 }
@@ -323,6 +326,24 @@ func shortDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// agent runs an ssh-agent that holds keys and returns its socket.
+func agent(t testing.TB, keys ...string) string {
+	t.Helper()
+	socket := filepath.Join(shortDir(t), "agent")
+	cmd := exec.Command("ssh-agent", "-D", "-a", socket)
+	awaitLine(t, cmd, "SSH_AUTH_SOCK="+socket+"; export SSH_AUTH_SOCK;") // printed once it listens
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	add := exec.Command("ssh-add", append([]string{"-q"}, keys...)...)
+	add.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("ssh-add: %s%v", out, err)
+	}
+	return socket
 }
 
 // awaitLine starts cmd and returns when it printed line. The rest is dropped.

@@ -87,7 +87,7 @@ func TestOpenSSH_RefusesForwarding(t *testing.T) {
 	b := start(t, Options{})
 	keys := []string{b.key("id", "ann")}
 	t.Run("local", func(t *testing.T) {
-		got := run(t, b.openssh(keys, "-W", "127.0.0.1:80", "127.0.0.1"))
+		got := run(t, b.openssh(keys, "-W", "localhost:80", "127.0.0.1"))
 		if got.code == 0 || !strings.Contains(got.err, "administratively prohibited: hop3 forwards no ports") {
 			t.Errorf("got %+v", got)
 		}
@@ -95,6 +95,12 @@ func TestOpenSSH_RefusesForwarding(t *testing.T) {
 	t.Run("remote", func(t *testing.T) {
 		got := run(t, b.openssh(keys, "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:80", "127.0.0.1", "whoami"))
 		if got.code == 0 || !strings.Contains(got.err, "remote port forwarding failed") {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("agent of openssh", func(t *testing.T) {
+		got := run(t, b.openssh(keys, "-A", "-o", "IdentityAgent="+agent(t, keys...), "127.0.0.1", "whoami"))
+		if got.code != 0 || !strings.HasPrefix(got.err, " !     agent forwarding is refused") {
 			t.Errorf("got %+v", got)
 		}
 	})

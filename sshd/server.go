@@ -47,7 +47,9 @@ type Options struct {
 	// HostKey is what the server proves itself with; see LoadHostKey.
 	HostKey gossh.Signer
 	// Lookup names the owner of a key that the client has proved to hold. It
-	// is asked once for each connection and key, from several goroutines.
+	// is asked at login and again for each session, so that a key that was
+	// removed or has expired starts nothing more on a connection that it has.
+	// Several goroutines call it.
 	Lookup func(key gossh.PublicKey, remote net.Addr) (name string, ok bool)
 	// Unknown is what the owner of an unknown key gets to read, given the
 	// key's SHA256 fingerprint. Nil means a plain sentence.

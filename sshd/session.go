@@ -47,9 +47,10 @@ type sessionKey struct{}
 // openSession serves one session channel.
 func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.NewChannel, ctx ssh.Context) {
 	c := connOf(ctx)
-	who := identityOf(sc)
-	if who.Name == "" { // cannot be; deny if it ever is
-		_ = nc.Reject(gossh.Prohibited, "not authenticated") // told or gone
+	defer c.survive("ssh session")
+	who := c.identify(sc)
+	if who.Name == "" {
+		_ = nc.Reject(gossh.Prohibited, "your key is not known here any more") // told or gone
 		return
 	}
 	if !s.beginWork() {
@@ -72,8 +73,8 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 	ses.ctx, ses.cancel = context.WithCancelCause(c.ctx)
 	defer ses.cancel(ErrClientGone)
 	in := &filtered{NewChannel: nc, session: ses}
-	defer in.done.Wait()
-	defer c.survive("ssh session")
+	defer in.done.Wait()           // the filter ends with the channel, or the connection,
+	defer c.survive("ssh session") // which a panic must end first
 	ssh.DefaultSessionHandler(srv, sc, in, channelContext{ctx, ses})
 }
 
