@@ -58,7 +58,7 @@ func (e *BuildError) Error() string {
 	case e.ExitCode > 0:
 		what += fmt.Sprintf(", exit status %d", e.ExitCode)
 	}
-	if e.Message != "" {
+	if e.Message != "" && (e.Reason != ReasonBuild || what == e.Reason) {
 		what += ": " + e.Message
 	}
 	return "build " + where + ": " + what
@@ -96,6 +96,9 @@ func buildError(err error, mon *monitor, evaluating bool) error {
 		return err
 	}
 	e := diagnose(mon.messages, evaluating)
+	if e.Drv == "" && exit.code == exitTimedOut {
+		e.Drv = mon.lastBuild // since 2.30 the message does not say which
+	}
 	if e.Drv != "" {
 		e.Step = stepName(e.Drv)
 		if s := mon.steps[e.Drv]; s != nil {

@@ -150,7 +150,7 @@ func (n *Nix) environment() []string {
 		"XDG_STATE_HOME=" + n.stateDir("xdg"),
 	}
 	if n.mode == Daemon {
-		env = append(env, "NIX_REMOTE=daemon")
+		env = append(env, "NIX_REMOTE=daemon", "NIX_DAEMON_SOCKET_PATH="+n.opt.Socket)
 	} else {
 		env = append(env, "NIX_REMOTE=local")
 	}

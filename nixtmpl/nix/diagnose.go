@@ -9,16 +9,18 @@ import (
 var (
 	// "builder for 'X.drv' failed with exit code 3", and since 2.30 "Cannot build
 	// 'X.drv'.\nReason: builder failed with exit code 3."
-	failedDrv  = regexp.MustCompile(`(?:builder for|Cannot build|building of|while building|build of) '(` + StoreDir + `/[^']+\.drv)(?:[!^][^']*)?'`)
+	failedDrv  = regexp.MustCompile(`(?:builder for|Cannot build|building of|building derivation|while building|build of) '(` + StoreDir + `/[^']+\.drv)(?:[!^][^']*)?'`)
 	exitCode   = regexp.MustCompile(`failed with exit code (\d{1,3})`)
 	signalled  = regexp.MustCompile(`failed due to (signal \d{1,3}(?: \([^)]{1,40}\))?)`)
 	position   = regexp.MustCompile(`at (/[^\s:'"]+|«[^»]+»):(\d{1,7})(?::\d+)?`)
 	sourcePath = regexp.MustCompile(StoreDir + `/[0-9a-z]{32}-source/`)
-	inSource   = regexp.MustCompile(`^` + StoreDir + `/[0-9a-z]{32}-source/`)
+	columns    = regexp.MustCompile(`(?::\d+)+$`)
 	// Nix's copy of the end of the log; the driver has a longer one.
-	logExcerpt    = regexp.MustCompile(`(?is)[;.]?\s*\n\s*last \d+ log lines:.*$`)
-	moreLogs      = regexp.MustCompile(`(?is)\s*for full logs, run.*$`)
-	afterthoughts = regexp.MustCompile(`^\d+ dependenc(?:y|ies) of derivation|^some (?:builds|substitutes)|^build of .* failed$|^Build failed due to failed dependency`)
+	logExcerpt  = regexp.MustCompile(`(?is)[;.]?\s*\n\s*last \d+ log lines:.*$`)
+	moreLogs    = regexp.MustCompile(`(?is)\s*for full logs, run.*$`)
+	outputPaths = regexp.MustCompile(`(?s)\s*Output paths:.*$`)
+	// What nix says of the derivations that could not be tried.
+	afterthoughts = regexp.MustCompile(`^\d+ dependenc(?:y|ies) of derivation|^some (?:builds|substitutes)|^build of .* failed$|(?s)^Cannot build .*Reason: \d+ dependenc`)
 )
 
 // diagnose finds what failed first among nix's errors.
@@ -77,7 +79,8 @@ func (e *BuildError) locate(ev event, text string) {
 	if line <= 0 || !strings.HasPrefix(file, "/") { // «string», or the text of an expression
 		return
 	}
-	e.File, e.Line = inSource.ReplaceAllString(file, ""), line
+	// Since 2.20 the file of a syntax error has the position behind it.
+	e.File, e.Line = sourcePath.ReplaceAllString(columns.ReplaceAllString(file, ""), ""), line
 }
 
 // quote is a message without the copy of the log and the advice that nix adds,
@@ -87,8 +90,12 @@ func quote(text, raw string) string {
 		text = raw
 	}
 	text = moreLogs.ReplaceAllString(text, "")
+	text = outputPaths.ReplaceAllString(text, "")
 	text = logExcerpt.ReplaceAllString(text, "")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
 	if len(lines) > 12 {
 		lines = append(lines[:12], "…")
 	}
@@ -119,7 +126,7 @@ var causes = []cause{
 	{regexp.MustCompile(`(?i)out of memory|bad_alloc|cannot allocate memory|virtual memory exhausted|ENOMEM|heap limit|signal 9\b|exit code 137|cc1plus: .*Killed`), ReasonMemory,
 		"the step needs more memory than the server has free: add memory or swap, or build with fewer jobs", true},
 	{regexp.MustCompile(`(?i)unable to download|could ?n[o']t resolve|name resolution|network is unreachable|no route to host|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|connection (?:refused|timed out|reset by peer)|dial tcp|no such host|ssl (?:peer )?certificate`), ReasonNetwork,
-		"the server could not reach the address: check its network, DNS and proxy, or use --packages debian", true},
+		"only fetch steps have the network; if this is one, check the server's network, DNS and proxy, or use --packages debian", true},
 	{regexp.MustCompile(`(?i)(?:setting up|initiali[sz]ing|create|unshare|clone).{0,40}(?:namespace|sandbox)|cloning builder process|this system does not support the kernel namespaces`), ReasonSandbox,
 		"this machine cannot set up nix's sandbox: see hop3 doctor", false},
 	{regexp.MustCompile(`(?i)cannot (?:find|be) .{0,60}registr|cannot find flake|lock file .* requires|is not allowed to be updated|unlocked`), ReasonInputLocked,

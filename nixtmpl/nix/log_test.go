@@ -2,8 +2,10 @@ package nix
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,8 +17,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
+var update = flag.Bool("update", false, "write what the driver makes of the recorded logs")
+
 // A log that nix wrote, and what the driver makes of it. Each file of testdata
-// holds "log" (stderr), "wants" (lines of the progress) and "error" (fields).
+// holds the exit status, "log" (stderr), "progress" and "error" (its fields).
 func TestMonitor_RecordedLogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -28,19 +32,37 @@ func TestMonitor_RecordedLogs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			part := map[string]string{}
+			status, log := 0, ""
+			if _, err := fmt.Sscanf(string(a.Comment), "exit status %d", &status); err != nil {
+				t.Fatal(err)
+			}
+			var rest []txtar.File
 			for _, f := range a.Files {
-				part[f.Name] = string(f.Data)
+				if f.Name == "log" {
+					log = string(f.Data)
+				} else {
+					rest = append(rest, f)
+				}
 			}
 			var progress bytes.Buffer
 			m := newMonitor(&progress, io.Discard, false, time.Now)
-			feed(m, part["log"])
-			if got := progress.String(); got != part["progress"] {
-				t.Errorf("progress:\n%swant:\n%s", got, part["progress"])
+			feed(m, log)
+			e := buildError(&exitError{code: status}, m, strings.Contains(file, "eval")).(*BuildError)
+			got := []txtar.File{{Name: "progress", Data: progress.Bytes()}, {Name: "error", Data: []byte(describe(e))}}
+			if *update {
+				a.Files = append([]txtar.File{{Name: "log", Data: []byte(log)}}, got...)
+				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
 			}
-			got := describe(buildError(&exitError{code: 1}, m, part["evaluating"] != "").(*BuildError))
-			if got != part["error"] {
-				t.Errorf("error:\n%swant:\n%s", got, part["error"])
+			if len(rest) != 2 {
+				t.Fatalf("%d parts beside the log", len(rest))
+			}
+			for i, f := range got {
+				if string(f.Data) != string(rest[i].Data) {
+					t.Errorf("%s:\n%swant:\n%s", f.Name, f.Data, rest[i].Data)
+				}
 			}
 		})
 	}

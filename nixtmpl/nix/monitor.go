@@ -27,17 +27,18 @@ type monitor struct {
 	verbose        bool
 	stage          string // what runs where nothing else is known: "evaluating"
 
-	acts     map[uint64]*activity
-	steps    map[string]*step // by derivation
-	order    []string         // the keys of steps, oldest first
-	messages []event
-	total    int64 // builds to come, as nix said before it began, else as it counts
-	stated   bool  // nix said it
-	begun    int
-	received map[uint64]int64
-	expected map[uint64]int64
-	paths    int // substituted
-	saidLoad bool
+	acts      map[uint64]*activity
+	steps     map[string]*step // by derivation
+	order     []string         // the keys of steps, oldest first
+	messages  []event
+	lastBuild string // the derivation whose build ended last
+	total     int64  // builds to come, as nix said before it began, else as it counts
+	stated    bool   // nix said it
+	begun     int
+	received  map[uint64]int64
+	expected  map[uint64]int64
+	paths     int // substituted
+	saidLoad  bool
 
 	now       func() time.Time
 	began     time.Time
@@ -85,6 +86,9 @@ func (m *monitor) handle(ev event) {
 	case actStart:
 		m.start(ev)
 	case actStop:
+		if a := m.acts[ev.id]; a != nil && a.kind == typeBuild {
+			m.lastBuild = a.drv
+		}
 		delete(m.acts, ev.id)
 	case actResult:
 		m.result(ev)

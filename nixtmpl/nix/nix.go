@@ -20,6 +20,7 @@
 package nix
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -41,6 +42,7 @@ type Options struct {
 	BuildUsersGroup string        // whose members run the builds when there is no daemon; "" is nixbld
 	Offline         bool          // ask no substituter: each missing path would cost a failed look-up
 	Shell           string        // static shell shown to builds as /bin/sh; "" shows none
+	Socket          string        // of the nix daemon; "" is $NIX_DAEMON_SOCKET_PATH, or where nix has it
 	CAFile          string        // certificates for fetch steps; "" is $NIX_SSL_CERT_FILE, $SSL_CERT_FILE or the system's bundle
 	MaxJobs, Cores  int           // builds at once, and cores that each is told to use; 0 is one per processor
 	Timeout         time.Duration // of one derivation; 0 is an hour
@@ -88,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Nix, error) {
 	if n.nixStore, err = lookFor(o.Bin, "nix-store"); err != nil {
 		return nil, err
 	}
-	if n.mode, err = decideMode(os.Geteuid(), daemonSocket, o.BuildUsersGroup); err != nil {
+	if n.mode, err = decideMode(os.Geteuid(), o.Socket, o.BuildUsersGroup); err != nil {
 		return nil, err
 	}
 	n.trusted = os.Geteuid() == 0
@@ -130,6 +132,9 @@ func (n *Nix) WithShell(path string) *Nix {
 func (o Options) withDefaults() Options {
 	if o.BuildUsersGroup == "" {
 		o.BuildUsersGroup = "nixbld"
+	}
+	if o.Socket == "" {
+		o.Socket = cmp.Or(os.Getenv("NIX_DAEMON_SOCKET_PATH"), daemonSocket)
 	}
 	if o.CAFile == "" {
 		o.CAFile = systemCAFile()

@@ -18,9 +18,23 @@ import (
 	"hop3/nixtmpl/nix"
 )
 
+// scratch is removed when the tests are over.
+var scratch = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "hop3-nix-test-") })
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := scratch(); err == nil {
+		_ = os.RemoveAll(dir) // of the temporary directory
+	}
+	os.Exit(code)
+}
+
 // builderBinary compiles testdata/builder once per test process.
 var builderBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hop3-nix-builder-")
+	if exe := os.Getenv("HOP3_TEST_BUILDER"); exe != "" { // set by a test that runs this one as another user
+		return exe, nil
+	}
+	dir, err := scratch()
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +57,8 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*nix.Options)) *world {
 	t.Helper()
-	o := nix.Options{StateDir: t.TempDir(), Offline: true}
+	// HOP3_TEST_NIX names the directory of another nix than the one in PATH.
+	o := nix.Options{StateDir: t.TempDir(), Offline: true, Bin: os.Getenv("HOP3_TEST_NIX")}
 	for _, f := range change {
 		f(&o)
 	}

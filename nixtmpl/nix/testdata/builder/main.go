@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"hop3/nixtmpl/nix"
@@ -53,6 +54,11 @@ func do(verb, operand string) {
 		if os.Chmod(path, 0o644) == nil || os.WriteFile(path, []byte("tampered"), 0o644) == nil {
 			fmt.Fprintln(os.Stderr, "tampered with", path)
 		}
+	case "kill": // itself
+		n, err := strconv.Atoi(operand)
+		check(err)
+		check(syscall.Kill(os.Getpid(), syscall.Signal(n)))
+		select {} // until it arrives
 	case "exit":
 		n, err := strconv.Atoi(operand)
 		check(err)
