@@ -36,7 +36,7 @@ type session struct {
 	refusals  []string
 
 	released sync.Once
-	started  bool // filter only
+	started  bool // filter only, and who waits for its end
 	resize   chan Window
 	signals  chan string
 }
@@ -62,8 +62,12 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 		conn: c, who: who, env: map[string]string{},
 		resize: make(chan Window, 1), signals: make(chan string, signalBuffer),
 	}
-	defer ses.release()
-	defer c.sessions.Add(-1)
+	defer func() {
+		c.sessions.Add(-1)
+		if !ses.started { // else the command's end releases it
+			ses.release()
+		}
+	}()
 	running, open := int(c.running.Add(1)), int(c.sessions.Add(1))
 	if running > s.limits.Sessions || open > closingSessions*s.limits.Sessions {
 		_ = nc.Reject(gossh.ResourceShortage, "too many sessions on one connection") // told or gone
@@ -83,7 +87,8 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 // has closed that one's channel.
 const closingSessions = 2
 
-// release makes room for another session.
+// release makes room for another session. A command that goes on although its
+// client has gone keeps its place: else hanging up would start ever more.
 func (ses *session) release() {
 	ses.released.Do(func() { ses.conn.running.Add(-1) })
 }
@@ -150,8 +155,9 @@ func (ses *session) forward(req *gossh.Request, out chan<- *gossh.Request) {
 	select {
 	case out <- req:
 	case <-ses.ctx.Done():
-		if req.Type != "pty-req" {
-			ses.conn.srv.calls.Done() // begun by start, and never to run
+		if req.Type != "pty-req" { // begun by start, and never to run
+			ses.release()
+			ses.conn.srv.calls.Done()
 		}
 	}
 }

@@ -214,6 +214,44 @@ func TestSession_CountIsBounded(t *testing.T) {
 	}
 }
 
+func TestSession_AbandonedCommandsKeepTheirPlace(t *testing.T) {
+	stubborn := make(chan struct{})
+	begun := make(chan struct{}, 2)
+	b := start(t, Options{Limits: Limits{Sessions: 2}, Handle: func(context.Context, *Call) int {
+		begun <- struct{}{}
+		<-stubborn
+		return 0
+	}})
+	t.Cleanup(func() { close(stubborn) }) // before the server's own
+	c := b.client()
+	for range 2 {
+		s := open(t, c)
+		if err := s.Start("x"); err != nil {
+			t.Fatal(err)
+		}
+		within(t, begun, "the command")
+		s.Close()
+	}
+	if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "too many sessions") {
+		t.Errorf("third session: %v", err)
+	}
+}
+
+func TestSession_CommandLengthIsBounded(t *testing.T) {
+	b := start(t, Options{Limits: Limits{CommandBytes: 100}})
+	c := b.client()
+	if err := open(t, c).Run(fmt.Sprintf("%-100s", "exit 0")); err != nil {
+		t.Error(err)
+	}
+	s := open(t, c)
+	var errw bytes.Buffer
+	s.Stderr = &errw
+	err := s.Run(fmt.Sprintf("%-101s", "exit 0"))
+	if ee, ok := err.(*gossh.ExitError); !ok || ee.ExitStatus() != 2 || errw.String() != " !     the command has 101 bytes, 100 are the most\n" {
+		t.Errorf("got %v, %q", err, errw.String())
+	}
+}
+
 // FuzzRequests: whatever a client asks for before its command, the answer is
 // at once, and only well-formed requests reach the library.
 func FuzzRequests(f *testing.F) {

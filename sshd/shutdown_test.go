@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
 	"testing"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -124,4 +125,36 @@ func TestServe_ReportsAListenerThatFails(t *testing.T) {
 	if err := b.srv.Serve(l); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestServe_SurvivesATemporaryFailure(t *testing.T) {
+	b := start(t, Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- b.srv.Serve(&stumbling{Listener: l}) }()
+	b.addr = l.Addr().String()
+	b.client().Close()
+	if err := b.srv.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := within(t, served, "the end of Serve"); err != nil {
+		t.Error(err)
+	}
+}
+
+// stumbling is a listener that is out of file descriptors at first.
+type stumbling struct {
+	net.Listener
+	stumbled bool // Serve's goroutine only
+}
+
+func (s *stumbling) Accept() (net.Conn, error) {
+	if !s.stumbled {
+		s.stumbled = true
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return s.Listener.Accept()
 }
