@@ -2,6 +2,7 @@ package procman
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -111,11 +112,12 @@ func (a *app) leftovers() []*leftover {
 	var all sync.WaitGroup
 	for _, l := range out {
 		all.Go(func() {
-			var id shim.Identity
-			if l.Identity != nil {
-				id = *l.Identity
+			dir := filepath.Join(a.dir, l.ID)
+			id, err := l.identity(dir)
+			if err != nil {
+				return // it never came to life
 			}
-			proc, err := shim.Adopt(filepath.Join(a.dir, l.ID), id)
+			proc, err := shim.Adopt(dir, id)
 			if err != nil {
 				a.log.WithField("proc", l.Type).WithError(err).Debug("instance of the last run is not there any more")
 				return
@@ -125,6 +127,22 @@ func (a *app) leftovers() []*leftover {
 	}
 	all.Wait()
 	return out
+}
+
+// identity is what the record says, or, where the server ended between starting the instance and writing that down, what
+// the instance's own folder says.
+func (l *leftover) identity(dir string) (shim.Identity, error) {
+	if l.Identity != nil {
+		return *l.Identity, nil
+	}
+	var card struct {
+		Identity shim.Identity `json:"identity"`
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "instance.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &card)
+	}
+	return card.Identity, err
 }
 
 // fill puts what matches r into its slots, lets the rest go, and returns the instances that have to be started or

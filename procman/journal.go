@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,7 @@ type journal struct {
 	filter   *filter
 	files    map[inode]*logFile
 	finished map[inode]time.Time // rotated files that were read to their end, and when they were last written
+	stable   bool                // nothing moved during the last scan
 }
 
 func (j *journal) close() {
@@ -30,16 +32,44 @@ func (j *journal) close() {
 	}
 }
 
-// scan looks for new files in the folder and for how far the known ones have grown.
+// scanTries bounds how often a scan is repeated because files were renamed under it.
+const scanTries = 20
+
+// scan looks for new files in the folder and for how far the known ones have grown. A rotation meanwhile could hide a
+// file from it, and the lines of its successor would come first: it looks until nothing moves.
 func (j *journal) scan() error {
+	var before map[string]inode
+	j.stable = false
+	for n := 0; n < scanTries && !j.stable; n++ {
+		now, err := j.look()
+		if err != nil {
+			return err
+		}
+		j.stable = n > 0 && maps.Equal(before, now)
+		before = now
+	}
+	if j.stable {
+		here := slices.Collect(maps.Values(before))
+		maps.DeleteFunc(j.finished, func(id inode, _ time.Time) bool { return !slices.Contains(here, id) })
+	}
+	for _, f := range j.files {
+		if err := f.refresh(); err != nil {
+			return fmt.Errorf("look at log: %w", err)
+		}
+	}
+	return nil
+}
+
+// look opens the files that are new and returns which file has which name.
+func (j *journal) look() (map[string]inode, error) {
 	entries, err := os.ReadDir(j.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("list logs: %w", err)
+		return nil, fmt.Errorf("list logs: %w", err)
 	}
 	for _, f := range j.files {
 		f.seen = false
 	}
-	finished := map[inode]time.Time{}
+	names := map[string]inode{}
 	for _, e := range entries {
 		m := logName.FindStringSubmatch(e.Name())
 		info, err := e.Info()
@@ -47,32 +77,25 @@ func (j *journal) scan() error {
 			continue
 		}
 		id := inodeOf(info)
+		names[e.Name()] = id
 		if at, ok := j.finished[id]; ok && at.Equal(info.ModTime()) {
-			finished[id] = at
 			continue
 		}
 		f := j.files[id]
 		if f == nil {
 			if f, err = openLog(filepath.Join(j.dir, e.Name())); err != nil {
-				continue // rotated away between the two looks: the next scan, which its rename brings, finds it
+				continue // it has moved: the next look finds it
 			}
-			if known := j.files[f.id]; known != nil {
+			if f.id != id {
 				f.file.Close() //nolint:errcheck // read only
-				known.seen = true
 				continue
 			}
-			j.files[f.id] = f
+			j.files[id] = f
 		}
 		f.seen = true
-		f.rotated = f.id == id && m[2] != ""
+		f.rotated = m[2] != ""
 	}
-	j.finished = finished
-	for _, f := range j.files {
-		if err := f.refresh(); err != nil {
-			return fmt.Errorf("look at log: %w", err)
-		}
-	}
-	return nil
+	return names, nil
 }
 
 // history writes the records that there are.
@@ -287,7 +310,7 @@ func (j *journal) more(ctx context.Context, out *logWriter) error {
 		if f.rotated && f.seen {
 			j.finished[id] = f.mod
 		}
-		if f.rotated || !f.seen { // nothing more will come
+		if f.rotated && f.seen || !f.seen && j.stable { // nothing more will come
 			f.file.Close() //nolint:errcheck // read only
 			delete(j.files, id)
 		}

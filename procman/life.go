@@ -72,7 +72,6 @@ func (a *app) attach(i *instance, proc *shim.Instance) {
 		if await(a.sup.base, proc.Done()) == nil {
 			a.do(func() { a.exited(i, proc) }) //nolint:errcheck // it fails only when nobody wants to know any more
 		}
-		proc.Close() //nolint:errcheck // a connection that was only read from
 	})
 }
 
@@ -175,6 +174,9 @@ func (a *app) down(i *instance, exit *Exit, up time.Duration) {
 
 // detach forgets the run of i that has ended; the port stays with i. Owner only.
 func (i *instance) detach() {
+	if i.shim != nil {
+		i.shim.Close() //nolint:errcheck // it tells what was left to clean up, which its end has logged
+	}
 	i.shim = nil
 	i.backend = nil
 	i.clean()
@@ -224,6 +226,8 @@ func (a *app) revive(ctx context.Context, i *instance, r *Release) error {
 }
 
 // halt stops the process of i: its signal, its time, KILL.
+//
+// When the supervisor ends before the process has, it is killed: only what was let go is ever halted.
 func (a *app) halt(ctx context.Context, i *instance, proc *shim.Instance) {
 	var p Process
 	if a.do(func() { p = i.proc }) != nil {
@@ -233,16 +237,14 @@ func (a *app) halt(ctx context.Context, i *instance, proc *shim.Instance) {
 	if err == nil {
 		err = proc.Stop(ctx, sig, orElse(p.StopTimeout, DefaultStopTimeout))
 	}
-	if err == nil {
-		err = await(ctx, proc.Done())
+	if err == nil || ended(proc) {
+		return
 	}
-	if err != nil && ctx.Err() == nil {
-		a.log.WithField("proc", i.slot).WithError(err).Warn("process not stopped as asked; killing it")
-		if err := proc.Kill(); err != nil {
-			a.log.WithField("proc", i.slot).WithError(err).Error("process not killed")
-		}
-		await(ctx, proc.Done()) //nolint:errcheck // ctx's end is the supervisor's
+	a.log.WithField("proc", i.slot).WithError(err).Warn("process not stopped as asked; killing it")
+	if err := proc.Kill(); err != nil {
+		a.log.WithField("proc", i.slot).WithError(err).Error("process not killed")
 	}
+	await(ctx, proc.Done()) //nolint:errcheck // ctx's end is the supervisor's
 }
 
 // retire lets go of i: what it has in flight finishes, then it is stopped, then nothing of it is left. The route must

@@ -208,5 +208,12 @@ func (s *Supervisor) Close(ctx context.Context, stopApps bool) error {
 	all.Wait()
 	s.end(errClosed)
 	s.wg.Wait()
+	for _, a := range apps { // their owners are gone: nobody else looks at them now
+		for _, i := range a.instances() {
+			if i.shim != nil {
+				i.shim.Close() //nolint:errcheck // it only lets go of the instance
+			}
+		}
+	}
 	return errors.Join(errs...)
 }
