@@ -1,0 +1,56 @@
+package nixtmpl
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+const clientTimeout = 10 * time.Second // npm takes most of a second to start on a small machine
+
+// FetchEnv returns, as NAME=value, where the machine's own clients fetch from: go, npm and pip, each where it is installed
+// and says something. A name that environ has is taken from there. The result is for [Builder.Env].
+func FetchEnv(ctx context.Context, environ []string) []string {
+	var env []string
+	for _, c := range []struct {
+		name string
+		argv []string
+	}{
+		{"GOPROXY", []string{"go", "env", "GOPROXY"}},
+		{"GOSUMDB", []string{"go", "env", "GOSUMDB"}},
+		{"GOPRIVATE", []string{"go", "env", "GOPRIVATE"}},
+		{"GONOSUMDB", []string{"go", "env", "GONOSUMDB"}},
+		{"npm_config_registry", []string{"npm", "config", "get", "registry"}},
+		{"PIP_INDEX_URL", []string{"pip3", "config", "get", "global.index-url"}},
+		{"PIP_EXTRA_INDEX_URL", []string{"pip3", "config", "get", "global.extra-index-url"}},
+		{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
+	} {
+		value := envValue(environ, c.name)
+		if value == "" {
+			value = ask(ctx, environ, c.argv)
+		}
+		if value != "" && value != "undefined" && !strings.ContainsAny(value, "\x00\n") {
+			env = append(env, c.name+"="+value)
+		}
+	}
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"} {
+		if v := envValue(environ, name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// ask runs a client; one that is not there or fails has nothing to say.
+func ask(ctx context.Context, environ, argv []string) string {
+	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env, cmd.Dir, cmd.WaitDelay = environ, "/", time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
