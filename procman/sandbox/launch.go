@@ -279,10 +279,10 @@ func (c *Child) Close() {
 // replacement on disk by an upgrade.
 func Executable() string { return filepath.Clean("/proc/self/exe") }
 
-// initEnv is the init's own environment: one processor and a small heap, for
-// there is one of these per instance. GORACE goes through for tests.
+// initEnv is the init's own environment: one processor, for there is one
+// of these per instance. GORACE goes through for tests.
 func initEnv() []string {
-	env := []string{"GOMAXPROCS=1", "GOGC=25"}
+	env := []string{"GOMAXPROCS=1"}
 	if v, ok := os.LookupEnv("GORACE"); ok {
 		env = append(env, "GORACE="+v)
 	}

@@ -97,8 +97,10 @@ func tmpfs(dst string, size int64, mode uint32, flags uintptr) error {
 // 4 KiB, as a file system on a disk would have.
 func inodes(size int64) int64 { return max(size/4096, 4096) }
 
-// bindClosure shows each store path at its own place. One parent at a time is
-// made, since nearly all have the same.
+// bindClosure shows each store path at its own place, below the working
+// directory. Three calls for each path is what starting an instance costs most,
+// so the mounts are closed for writing by one call at the end: nothing of the
+// app runs yet, and no one else sees this namespace.
 func bindClosure(paths []string) error {
 	made := ""
 	for _, p := range paths {
@@ -109,7 +111,7 @@ func bindClosure(paths []string) error {
 			}
 			made = d
 		}
-		if err := bindPath(p, dst, frozen); err != nil {
+		if err := bindStorePath(p, dst); err != nil {
 			e := fail("show "+p, err)
 			if errors.Is(err, fs.ErrNotExist) {
 				e.Fix = "the store path is gone: deploy the app again"
@@ -118,4 +120,39 @@ func bindClosure(paths []string) error {
 		}
 	}
 	return nil
+}
+
+func bindStorePath(src, dst string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(src, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		// A link is made again, never followed: a build may have pointed it anywhere.
+		return bindPath(src, dst, frozen)
+	}
+	if err := unix.Mkdir(dst, 0o755); err != nil && err != unix.EEXIST {
+		return err
+	}
+	return unix.Mount(src, dst, "", unix.MS_BIND, "")
+}
+
+// freeze closes every mount at and below the working directory, but for those
+// named.
+func freeze(paths []string, open ...string) error {
+	err := unix.MountSetattr(unix.AT_FDCWD, ".", unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: frozen})
+	if errors.Is(err, unix.ENOSYS) {
+		for _, p := range paths {
+			if err := unix.Mount("", p[1:], "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil && err != unix.EINVAL {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, p := range open {
+		if err == nil {
+			err = unix.MountSetattr(unix.AT_FDCWD, p, 0, &unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY})
+		}
+	}
+	return err
 }

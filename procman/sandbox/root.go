@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,12 +38,15 @@ func buildRoot(s *Spec, userns bool) error {
 	if err := bindClosure(s.Closure); err != nil {
 		return err
 	}
+	if err := freeze(s.Closure, ".", "tmp"); err != nil {
+		return fail("close the closure", err)
+	}
+	linkTools(s)
 	for _, step := range []func(*Spec, bool) error{mountApp, mountData, makeDev, makeEtc, mountProc} {
 		if err := step(s, userns); err != nil {
 			return err
 		}
 	}
-	linkTools(s)
 	return enterRoot(s)
 }
 
@@ -96,6 +100,9 @@ func mountApp(s *Spec, userns bool) error {
 			return fail("make /app", err)
 		}
 	}
+	if err := s.ownAppDir(); err != nil {
+		return err
+	}
 	if err := openDirs(s); err != nil {
 		return err
 	}
@@ -112,6 +119,22 @@ func mountApp(s *Spec, userns bool) error {
 		return e
 	}
 	return nil
+}
+
+// ownAppDir resolves AppDir and refuses one outside of the closure: a build
+// may have made it a link to anywhere.
+func (s *Spec) ownAppDir() error {
+	dir, err := filepath.EvalSymlinks(s.AppDir)
+	if err != nil {
+		return fail("find "+s.AppDir, err)
+	}
+	for _, p := range s.Closure {
+		if dir == p || strings.HasPrefix(dir, p+"/") {
+			s.AppDir = dir
+			return nil
+		}
+	}
+	return &Error{Step: "show " + s.AppDir + " at /app", Text: "it leads out of the release's closure"}
 }
 
 // escapeOverlay protects the characters that overlayfs splits its options at.

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -36,14 +37,14 @@ var commands = map[string]func(args []string){
 	"append": appendTo,
 	"fds":    fds,
 	"status": func([]string) { b, err := os.ReadFile("/proc/self/status"); check(err); os.Stdout.Write(b) },
-	"pid1":   func([]string) { b, err := os.ReadFile("/proc/1/status"); check(err); os.Stdout.Write(b) },
+	"pid1":   pid1,
 	"ids":    func([]string) { g, err := os.Getgroups(); fmt.Println(os.Getuid(), os.Getgid(), g, err) },
 	"try":    func(a []string) { fmt.Println(a[0], attempts[a[0]]()) },
 	"tries":  tries,
 	"forks":  forks,
 	"eat":    eat,
 	"fill":   fill,
-	"sleep":  func([]string) { fmt.Println("asleep"); select {} },
+	"sleep":  func([]string) { fmt.Println("asleep"); forever() },
 	"deaf":   deaf,
 	"trap":   trap,
 	"orphan": orphan,
@@ -52,7 +53,14 @@ var commands = map[string]func(args []string){
 	"slow":   slow,
 	"tty":    tty,
 	"spawn":  spawn,
-	"ping":   func([]string) { fmt.Println("ping", os.Getpid()) },
+	"dial": func(a []string) {
+		c, err := net.Dial("tcp", a[0])
+		fmt.Println(err)
+		if err == nil {
+			c.Close()
+		}
+	},
+	"ping": func([]string) { fmt.Println("ping", os.Getpid()) },
 }
 
 func main() {
@@ -62,6 +70,13 @@ func main() {
 		os.Exit(99)
 	}
 	run(os.Args[2:])
+}
+
+// forever is what select {} is not: Go would call that a deadlock.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 func check(err error) {
@@ -79,7 +94,7 @@ func number(s string) int {
 
 func raise(s syscall.Signal) {
 	check(syscall.Kill(os.Getpid(), s))
-	select {}
+	forever()
 }
 
 func list(args []string) {
@@ -172,7 +187,7 @@ func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 func deaf([]string) {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 	fmt.Println("deaf")
-	select {}
+	forever()
 }
 
 // trap exits with 7 when SIGTERM comes.
@@ -203,7 +218,7 @@ func orphan(args []string) {
 	check(cmd.Run())
 	fmt.Println("orphaned")
 	if args[0] == "stay" {
-		select {}
+		forever()
 	}
 }
 
@@ -267,4 +282,28 @@ func tty([]string) {
 func spawn(args []string) {
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 	fmt.Printf("%s%v\n", out, err)
+}
+
+// pid1 prints the status of each thread of the init, once all have settled.
+func pid1([]string) {
+	for range 100 {
+		out := threads()
+		if strings.Count(out, "CapEff:\t0000000000000020") == strings.Count(out, "CapEff:") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Print(threads())
+}
+
+func threads() string {
+	files, err := filepath.Glob("/proc/1/task/*/status")
+	check(err)
+	var out strings.Builder
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		check(err)
+		out.Write(b)
+	}
+	return out.String()
 }
