@@ -34,6 +34,7 @@ func BenchmarkExec(b *testing.B) {
 		peers["openssh"] = other
 	}
 	took := map[string]time.Duration{}
+	best := time.Hour // on a busy machine the mean is mostly its neighbours'
 	for b.Loop() {
 		for name, cmd := range peers {
 			c := cmd()
@@ -41,10 +42,15 @@ func BenchmarkExec(b *testing.B) {
 			if out, err := c.CombinedOutput(); err != nil {
 				b.Fatalf("%s: %v\n%s", name, err, out)
 			}
-			took[name] += time.Since(at)
+			t := time.Since(at)
+			took[name] += t
+			if name == "ours" {
+				best = min(best, t)
+			}
 		}
 	}
 	b.ReportMetric(float64(took["ours"].Microseconds())/1000/float64(b.N), "ours-ms")
+	b.ReportMetric(float64(best.Microseconds())/1000, "ours-best-ms")
 	for name, t := range took {
 		if name != "ours" {
 			b.ReportMetric(float64(t)/float64(took["ours"]), name+"/ours")

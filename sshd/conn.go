@@ -41,10 +41,11 @@ func (s *Server) newConn(nc net.Conn, st *seat) *conn {
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.heard.Store(time.Now().UnixNano())
 	acknowledgeAtOnce(nc)
-	c.grace = time.AfterFunc(s.limits.LoginGrace, func() {
+	c.grace = time.AfterFunc(time.Hour, func() {
 		c.tried.Store(true)
 		c.end()
 	})
+	c.grace.Reset(s.limits.LoginGrace) // started only now: its function reads c.grace
 	return c
 }
 
