@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +22,7 @@ type BuildRequest struct {
 	Layers    []string          // further attributes, built and rooted with it; those that the flake lacks are left out
 	RootDir   string            // absolute; gets "result" and "layer-NAME", which keep the outputs; "" keeps nothing
 	Verbose   bool              // all output of the builds goes to Progress
-	Progress  io.Writer         // plain complete lines without prefix; may be nil
+	Progress  io.Writer         // plain complete lines without prefix; may be nil; must not block for ever
 	Log       io.Writer         // the whole log, for a file; may be nil
 	NoCache   bool              // build what is there already once more, to prove that it builds
 	Env       []string          // NAME=value for fetch steps that ask for them (impureEnvVars)
@@ -96,11 +94,14 @@ func (n *Nix) evaluate(ctx context.Context, b BuildRequest, mon *monitor) ([]tar
 	wanted := append([]string{b.Attr}, b.Layers...)
 	args := []string{"eval", "--json", "--log-format", "internal-json", "-v", "--no-write-lock-file",
 		flakeRef + "#packages." + system(), "--apply", evalExpr(wanted)}
+	args = append(args, n.sandboxArgs()...) // an evaluation may need builds
 	for _, input := range slices.Sorted(maps.Keys(b.Overrides)) {
 		args = append(args, "--override-input", input, b.Overrides[input])
 	}
 	limit := fmt.Sprintf("GC_MAXIMUM_HEAP_SIZE=%d", n.opt.EvalMemory)
 	var out bytes.Buffer
+	ctx, cancel := context.WithTimeoutCause(ctx, n.opt.EvalTimeout, errEvalTimeout)
+	defer cancel()
 	if err := n.follow(ctx, mon, invocation{bin: n.nix, args: args, dir: b.Flake, env: []string{limit}, stdout: &out}); err != nil {
 		return nil, buildError(err, mon, true)
 	}
@@ -162,7 +163,7 @@ func (n *Nix) realise(ctx context.Context, b BuildRequest, targets []target, mon
 		return buildError(err, mon, false)
 	}
 	if b.RootDir != "" {
-		if err := nameLayers(b.RootDir, targets, drvs); err != nil {
+		if err := nameRoots(b.RootDir, targets, drvs); err != nil {
 			return fmt.Errorf("build flake: %w", err)
 		}
 	}
@@ -171,10 +172,7 @@ func (n *Nix) realise(ctx context.Context, b BuildRequest, targets []target, mon
 
 func (n *Nix) realiseArgs(drvs []string) []string {
 	// keep-going, so that all hash mismatches are found in one run.
-	args := []string{"--realise", "--log-format", "internal-json", "-v", "--keep-going"}
-	if n.trusted {
-		args = append(args, "--option", "sandbox-paths", n.sandboxPaths())
-	}
+	args := append([]string{"--realise", "--log-format", "internal-json", "-v", "--keep-going"}, n.sandboxArgs()...)
 	return append(args, drvs...)
 }
 
@@ -226,45 +224,4 @@ func (n *Nix) follow(ctx context.Context, mon *monitor, inv invocation) error {
 			mon.tick()
 		}
 	}
-}
-
-// rootName is the link to the main output. Nix calls the links of the others
-// result-2, result-3 and so on, in the order of its arguments.
-const rootName = "result"
-
-var rootLink = regexp.MustCompile(`^(?:result(?:-.*)?|layer-.*)$`)
-
-// clearRoots removes the links of an earlier build but "result", which nix
-// replaces in one step.
-func clearRoots(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make root directory: %w", err)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("clear roots: %w", err)
-	}
-	for _, e := range entries {
-		if e.Type() != os.ModeSymlink || e.Name() == rootName || !rootLink.MatchString(e.Name()) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return fmt.Errorf("clear roots: %w", err)
-		}
-	}
-	return nil
-}
-
-// nameLayers makes layer-NAME point to the numbered link that nix registered.
-func nameLayers(dir string, targets []target, drvs []string) error {
-	for _, t := range targets[1:] {
-		link := rootName
-		if i := slices.Index(drvs, t.Drv); i > 0 {
-			link = fmt.Sprintf("%s-%d", rootName, i+1)
-		}
-		if err := os.Symlink(link, filepath.Join(dir, "layer-"+t.attr)); err != nil {
-			return fmt.Errorf("name root: %w", err)
-		}
-	}
-	return nil
 }

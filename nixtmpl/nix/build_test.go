@@ -214,6 +214,37 @@ func TestBuild_NoCacheBuildsAgain(t *testing.T) {
 	}
 }
 
+func TestBuild_NoCacheToleratesAnotherOutput(t *testing.T) {
+	w := newWorld(t)
+	request := nix.BuildRequest{Flake: w.flake(`default = run "clock" [ "now" "" ];`)}
+	first := w.mustBuild(request)
+	request.NoCache = true
+	r, progress, _, err := w.build(t.Context(), request)
+	if err != nil || r.Out != first.Out || !strings.Contains(progress, "clock gives another output when it is built again") {
+		t.Errorf("%v, progress:\n%s", err, progress)
+	}
+}
+
+func TestBuild_SeveralOutputs(t *testing.T) {
+	w := newWorld(t)
+	dir := w.flake(`
+    deps = more { outputs = [ "bin" "out" ]; } "deps" [ "write" "out" "writebin" "bin" ];
+    default = more { inherit deps; outputs = [ "bin" "out" ]; } "app" [ "append" "deps" "writebin" "bin" ];`)
+	root := t.TempDir()
+	for range 2 { // the second finds the links of the first
+		r := w.mustBuild(nix.BuildRequest{Flake: dir, RootDir: root, Layers: []string{"deps"}})
+		for link, want := range map[string]string{"result": r.Out, "layer-deps": r.Layers["deps"]} {
+			got, err := filepath.EvalSymlinks(filepath.Join(root, link))
+			if err != nil || got != want || !strings.HasSuffix(got, "-bin") {
+				t.Errorf("%s leads to %s, %v; want %s", link, got, err, want)
+			}
+		}
+	}
+	if err := w.RemoveRoot(filepath.Join(root, "layer-deps")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBuild_RefusesHostileRequests(t *testing.T) {
 	w := newWorld(t)
 	dir := w.flake(`default = run "x" [ "write" "x" ];`)

@@ -88,10 +88,15 @@ func notDerivation(attr string) *BuildError {
 		hint:    "make it one: what mkDerivation, runCommand or buildEnv return"}
 }
 
+var errEvalTimeout = errors.New("the evaluation took too long")
+
 // buildError makes a *BuildError of a nix that failed; other errors, such as a
 // cancelled context, pass through.
 func buildError(err error, mon *monitor, evaluating bool) error {
 	var exit *exitError
+	if errors.Is(err, errEvalTimeout) {
+		return &BuildError{Step: "evaluation", ExitCode: -1, Reason: ReasonTimeout, Message: errEvalTimeout.Error(), hint: timeoutHint}
+	}
 	if !errors.As(err, &exit) {
 		return err
 	}

@@ -175,6 +175,16 @@ func TestBuild_LimitsTheEvaluator(t *testing.T) {
 	}
 }
 
+func TestBuild_LimitsTheEvaluatorsTime(t *testing.T) {
+	w := newWorld(t, func(o *nix.Options) { o.EvalTimeout = time.Second })
+	_, _, _, err := w.build(t.Context(), nix.BuildRequest{Flake: w.flake(
+		`default = throw (toString (builtins.foldl' (a: i: builtins.foldl' (b: j: b + j) a (builtins.genList (x: x) 10000000)) 0 (builtins.genList (x: x) 100000)));`)})
+	e, ok := errors.AsType[*nix.BuildError](err)
+	if !ok || e.Reason != nix.ReasonTimeout || e.Step != "evaluation" {
+		t.Errorf("error %+v", err)
+	}
+}
+
 func waitFor(t *testing.T, lines lineChan, text string) {
 	t.Helper()
 	timeout := time.After(patience)

@@ -112,6 +112,9 @@ func (n *Nix) settings() string {
 	set("sandbox", true)
 	set("sandbox-fallback", false)
 	set("build-users-group", o.BuildUsersGroup)
+	set("filter-syscalls", true)
+	set("allow-new-privileges", false)
+	set("allow-unsafe-native-code-during-evaluation", false)
 	set("max-build-log-size", o.MaxLogBytes)
 	// What a root needs to be built again is kept with it: without this a
 	// collection takes the toolchain, and the next push needs 10 s instead of 0.1.
@@ -119,6 +122,15 @@ func (n *Nix) settings() string {
 	set("keep-derivations", true)
 	set("auto-optimise-store", true) // releases of one app are nearly equal: 8.3 GB became 3.2
 	return b.String()
+}
+
+// sandboxArgs are for each command that may build. A daemon takes them only from
+// users that it trusts.
+func (n *Nix) sandboxArgs() []string {
+	if !n.trusted {
+		return nil
+	}
+	return []string{"--option", "sandbox-paths", n.sandboxPaths()}
 }
 
 // sandboxPaths is the `sandbox-paths` setting: what builds see beside their

@@ -48,6 +48,7 @@ type Options struct {
 	Timeout         time.Duration // of one derivation; 0 is an hour
 	MaxSilent       time.Duration // without a line of output; 0 is 20 minutes
 	MaxLogBytes     int64         // of one derivation's output; 0 is 64 MiB
+	EvalTimeout     time.Duration // of the evaluation of a flake; 0 is 15 minutes
 	EvalMemory      int64         // heap of the evaluator in bytes; 0 is 4 GiB
 	Grace           time.Duration // between SIGINT and SIGKILL at a cancel; 0 is 5 s
 	Log             logrus.FieldLogger
@@ -144,6 +145,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = time.Hour
+	}
+	if o.EvalTimeout <= 0 {
+		o.EvalTimeout = 15 * time.Minute
 	}
 	if o.MaxSilent <= 0 {
 		o.MaxSilent = 20 * time.Minute

@@ -7,9 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 )
 
 // Valid says for each path whether the store has it, whole and registered. A
@@ -87,15 +85,17 @@ func (n *Nix) AddRoot(ctx context.Context, link, path string) error {
 	return nil
 }
 
-// RemoveRoot removes a link that AddRoot or Build made. It is no error when
-// there is none; anything but a link into the store is refused. Nix forgets the
-// root at its next collection.
+// RemoveRoot removes a link that AddRoot or Build made, and the numbered link
+// that a layer's leads to. It is no error when there is none; anything but a link
+// into the store is refused. Nix forgets the root at its next collection.
 func (n *Nix) RemoveRoot(link string) error {
 	target, err := os.Readlink(link)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err == nil && !strings.HasPrefix(target, StoreDir+"/") {
+	if err == nil && rootLink.MatchString(target) && target != filepath.Base(link) {
+		err = n.RemoveRoot(filepath.Join(filepath.Dir(link), target))
+	} else if err == nil && !strings.HasPrefix(target, StoreDir+"/") {
 		err = fmt.Errorf("%s points to %s, which is not in the store", link, target)
 	}
 	if err == nil {
@@ -135,58 +135,4 @@ func (n *Nix) Delete(ctx context.Context, paths ...string) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Freed is what a collection removed.
-type Freed struct {
-	Paths []string
-	Bytes int64 // as the file system's free space grew; other writers count too
-}
-
-// GC removes what no root keeps, and stops once it has freed maxFreed bytes;
-// 0 means no limit. With dry nothing is removed and Bytes is 0.
-func (n *Nix) GC(ctx context.Context, maxFreed int64, dry bool) (Freed, error) {
-	args := []string{"--gc"}
-	if dry {
-		args = append(args, "--print-dead")
-	} else if maxFreed > 0 {
-		args = append(args, "--max-freed", strconv.FormatInt(maxFreed, 10))
-	}
-	before, err := n.Disk()
-	if err != nil {
-		return Freed{}, err
-	}
-	paths, err := n.lines(ctx, n.nixStore, args...)
-	if err != nil {
-		return Freed{}, fmt.Errorf("collect garbage: %w", err)
-	}
-	freed := Freed{Paths: paths}
-	if !dry {
-		after, err := n.Disk()
-		if err != nil {
-			return freed, err
-		}
-		freed.Bytes = max(0, after.Free-before.Free)
-	}
-	return freed, nil
-}
-
-// Disk tells how full the store's file system is, in bytes and inodes.
-type Disk struct{ Total, Free, Inodes, FreeInodes int64 }
-
-// Disk measures the file system of the store; Free is what an ordinary user may take.
-func (n *Nix) Disk() (Disk, error) {
-	dir := StoreDir
-	if _, err := os.Stat(dir); err != nil {
-		dir = "/" // before the first build there is no store
-	}
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return Disk{}, fmt.Errorf("measure %s: %w", dir, err)
-	}
-	size := int64(st.Bsize)
-	return Disk{
-		Total: int64(st.Blocks) * size, Free: int64(st.Bavail) * size,
-		Inodes: int64(st.Files), FreeInodes: int64(st.Ffree),
-	}, nil
 }

@@ -24,6 +24,10 @@ func do(verb, operand string) {
 	switch verb {
 	case "write": // the output
 		check(os.WriteFile(os.Getenv("out"), []byte(operand), 0o644))
+	case "writebin": // the output "bin"
+		check(os.WriteFile(os.Getenv("bin"), []byte(operand), 0o644))
+	case "now": // to the output
+		check(os.WriteFile(os.Getenv("out"), fmt.Append(nil, time.Now().UnixNano()), 0o644))
 	case "append": // the file whose path is in an environment variable to the output, with what it names
 		data, err := os.ReadFile(os.Getenv(operand))
 		check(err)
