@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,7 +98,8 @@ func build(t *testing.T, s *Set, expr string) string {
 	if err := os.WriteFile(filepath.Join(dir, "flake.nix"), []byte(flake), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := run(t.Context(), "nix", "build", "--no-link", "--no-write-lock-file", "--offline", "path:"+dir)
+	out, err := run(t.Context(), "nix", "build", "--no-link", "--no-write-lock-file", "--offline",
+		"--option", "sandbox-paths", "/bin/sh="+s.Shell(), "path:"+dir)
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
@@ -112,3 +115,5 @@ func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(p)))
 	return len(p), nil
 }
+
+func mapsKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }

@@ -18,7 +18,7 @@ type Need struct {
 	Stack  string   // "go", "node", "python", "static", …; unknown ones need the base only
 	Go     string   // "1.24"; "" is the newest if Stack is "go"
 	Node   string   // "22"; "" is the newest if Stack is "node"
-	Python []string // further attributes of python3Packages
+	Python []string // attributes of python3Packages; none means the usual ones for the web if Stack is "python"
 	Native bool     // a C compiler (stdenv, cgo, node-gyp) and Python for node-gyp
 }
 
@@ -232,6 +232,9 @@ func (l *lock) groupsOf(sp spec, n Need) ([]string, error) {
 	}
 	if n.Native {
 		roots = slices.Concat(roots, sp.Native)
+	}
+	if n.Stack == "python" && len(n.Python) == 0 {
+		roots = slices.Concat(roots, []string{"pythonWeb"})
 	}
 	var groups []string
 	for _, root := range roots {

@@ -164,6 +164,11 @@ func (s *Set) flakeDir() string { return filepath.Join(s.dir, "flake") }
 // FlakeRef returns the flake reference of the set, for --override-input.
 func (s *Set) FlakeRef() string { return "path:" + s.flakeDir() }
 
+// Shell returns the static shell that builds may see as /bin/sh; make, node-gyp
+// and the scripts of npm packages call it. It is in the store after the first
+// Prefetch.
+func (s *Set) Shell() string { return s.current().stage0File().storePath() + "/bin/busybox" }
+
 // current returns the lock; the caller must not change it.
 func (s *Set) current() *lock {
 	s.mu.Lock()

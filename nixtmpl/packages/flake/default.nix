@@ -69,13 +69,13 @@ let
     glibc = package "glibc" "glibc";
     busybox = stage0 // { pname = "busybox"; meta.mainProgram = "busybox"; };
 
-    # Debian compiles the path of git's own programs in.
+    # Debian compiles the paths of git's own programs and of a pager in.
     git = self.gitMinimal;
     gitMinimal = builders.runCommand "git-${lock.groups.git.version}" { meta.mainProgram = "git"; } ''
       mkdir -p $out/bin
       cat > $out/bin/git <<END
       #!${bash}/bin/bash
-      export GIT_EXEC_PATH=${groups.git}/lib/git-core GIT_TEMPLATE_DIR=${groups.git}/share/git-core/templates
+      export GIT_EXEC_PATH=${groups.git}/lib/git-core GIT_TEMPLATE_DIR=${groups.git}/share/git-core/templates GIT_PAGER=\''${GIT_PAGER-cat}
       exec ${groups.git}/bin/git "\$@"
       END
       chmod +x $out/bin/git

@@ -1,3 +1,12 @@
+let
+  # Debian's certifi reads /etc, which a build does not have.
+  certifi = folder: ''
+    authorities=$(look /usr/share/ca-certificates/mozilla)
+    cat "$authorities"/*.crt > ${folder}/cacert.pem
+    sed -i "s|'/etc/ssl/certs/ca-certificates.crt'|'$out/${folder}/cacert.pem'|" ${folder}/core.py
+    grep -q "$out/${folder}/cacert.pem" ${folder}/core.py
+  '';
+in
 # What maintainer scripts do on an installed system and a package cannot do
 # without, or what only costs space. Shell, run in $out by build/relocate.sh.
 {
@@ -9,6 +18,15 @@
     ln -sf python3.13 bin/python3
     ln -sf python3.13 bin/python
     rm -rf lib/python3.13/EXTERNALLY-MANAGED lib/python3.13/test lib/python3.13/idlelib
+  '';
+
+  python3-certifi = certifi "lib/python3/dist-packages/certifi";
+  python3-pip = certifi "lib/python3/dist-packages/pip/_vendor/certifi";
+
+  # OpenSSL looks for its modules where Debian has them.
+  python3-cryptography = ''
+    modules=$(look /usr/lib/x86_64-linux-gnu/ossl-modules)
+    printf '\nimport os\nos.environ.setdefault("OPENSSL_MODULES", "%s")\n' "$modules" >> lib/python3/dist-packages/cryptography/__init__.py
   '';
 
   # Linker scripts name libraries by absolute path.

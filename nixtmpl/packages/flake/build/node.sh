@@ -4,15 +4,17 @@ set -eu
 export PATH=$stage0/bin
 umask 022
 mkdir -p "$out"
+cd "$NIX_BUILD_TOP"
+tar xzf "$node" -o # busybox' tar finds no folder that has no entry of its own
 if [ "$part" = dev ]; then
   mkdir "$out/nix-support"
-  tar xzf "$node" -o --strip-components=1 -C "$out" package/include
+  mv package/include "$out/"
   echo "$main" > "$out/nix-support/propagated-build-inputs"
   exit
 fi
 modules=$out/lib/node_modules
 mkdir -p "$modules/npm"
-tar xzf "$node" -o --strip-components=1 -C "$out" package/bin package/LICENSE
+mv package/bin package/LICENSE "$out/"
 tar xzf "$npm" -o --strip-components=1 -C "$modules/npm"
 chmod -R u+w "$out"
 chmod +x "$out/bin/node"
