@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"internal/config":  {},
 	"internal/state":   {},
 	"internal/deploy":  {"detect", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
-	"internal/command": {"procman", "receive", "nixtmpl", "internal/deploy", "internal/state"},
+	"internal/command": {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/deploy", "internal/state"},
 	"internal/demo":    {},
 	"cmd/hop3":         {"*"},
 }

@@ -194,14 +194,14 @@ func (d *demo) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed := strings.Replace(string(text), "hello", "hello again", 1)
+	changed := strings.Replace(string(text), "version 1", "version 2", 1)
 	if changed == string(text) {
 		return fmt.Errorf("%s has no line to change", example)
 	}
 	if err := os.WriteFile(file, []byte(changed), 0o644); err != nil {
 		return err
 	}
-	if err := d.command(ctx, d.repo, "git", "-c", "user.name=Demo", "-c", "user.email=demo@example.com", "commit", "-q", "-a", "-m", "Say hello again"); err != nil {
+	if err := d.command(ctx, d.repo, "git", "-c", "user.name=Demo", "-c", "user.email=demo@example.com", "commit", "-q", "-a", "-m", "Say version 2"); err != nil {
 		return err
 	}
 	load := startLoad(d.client(), d.request)

@@ -27,6 +27,7 @@ type App struct {
 	Current      int            `json:"current"`             // number of the live release, 0 if none
 	Releases     []Release      `json:"releases,omitempty"`  // ascending numbers
 	LastRelease  int            `json:"last_release"`        // highest number ever used
+	Pushed       string         `json:"pushed,omitempty"`    // commit of the last push that became live; the branch points to it
 
 	// Config holds the app's settings. It is encrypted at rest.
 	Config map[string]string `json:"-"`

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"hop3/internal/config"
+	"hop3/internal/state"
+)
+
+// admin manages keys on the server's own machine: how the first admin gets in.
+// A running server sees the change at once.
+func admin(_ context.Context, args []string, io stdio) error {
+	set := pflag.NewFlagSet("admin", pflag.ContinueOnError)
+	set.Usage = func() {}
+	c := config.Default()
+	set.StringVar(&c.Data, "data", c.Data, "the server's folder")
+	role := set.String("role", state.Admin.String(), "admin, operate, deploy or view")
+	if err := set.Parse(args); err != nil {
+		return asUsage(err)
+	}
+	args = set.Args()
+	usage := &usageError{"hop3 admin takes add NAME, list or remove NAME", "hop3 admin add ann < ann.pub"}
+	if len(args) == 0 {
+		return usage
+	}
+	keys, err := state.OpenKeys(c.Data)
+	if err != nil {
+		return err
+	}
+	switch {
+	case args[0] == "add" && len(args) == 2:
+		return adminAdd(keys, args[1], *role, io)
+	case args[0] == "list" && len(args) == 1:
+		return adminList(keys, io.out)
+	case args[0] == "remove" && len(args) == 2:
+		return keys.Remove(args[1])
+	}
+	return usage
+}
+
+func asUsage(err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	return &usageError{err.Error(), "see --help"}
+}
+
+// maxKey bounds a public key on stdin; an RSA key of 16384 bits has 2.8 kB.
+const maxKey = 16 << 10
+
+func adminAdd(keys *state.Keys, name, roleName string, stdio stdio) error {
+	role, err := state.ParseRole(roleName)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(io.LimitReader(stdio.in, maxKey))
+	if err != nil {
+		return fmt.Errorf("read stdin: %w", err)
+	}
+	public, fingerprint, _, _, err := state.ParsePublicKey(text)
+	if err != nil {
+		return err
+	}
+	k := state.Key{Name: name, Role: role, Public: public, Fingerprint: fingerprint, Added: time.Now().UTC(), AddedBy: "hop3 admin"}
+	if err := keys.Add(k); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdio.out, "added %s (%s) with the role %s\n", name, fingerprint, role)
+	return err
+}
+
+func adminList(keys *state.Keys, w io.Writer) error {
+	list, err := keys.List()
+	if err != nil {
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, k := range list {
+		apps := "all"
+		if len(k.Apps) > 0 {
+			apps = strings.Join(k.Apps, ",")
+		}
+		if _, err := fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", k.Name, k.Role, apps, k.Fingerprint); err != nil {
+			return err
+		}
+	}
+	return tw.Flush()
+}

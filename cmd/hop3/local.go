@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"hop3/detect"
+	"hop3/internal/config"
+	"hop3/internal/deploy"
+	"hop3/internal/state"
+	"hop3/nixtmpl"
+	"hop3/nixtmpl/nix"
+)
+
+// directory parses args and opens the one folder that they may name, "." else.
+func directory(set *pflag.FlagSet, args []string) (string, error) {
+	set.Usage = func() {}
+	if err := set.Parse(args); err != nil {
+		return "", asUsage(err)
+	}
+	dir := "."
+	switch set.NArg() {
+	case 0:
+	case 1:
+		dir = set.Arg(0)
+	default:
+		return "", &usageError{fmt.Sprintf("%s takes one folder", set.Name()), "see: hop3 " + set.Name() + " --help"}
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fmt.Errorf("open the folder: %w", err)
+	}
+	if !info.IsDir() {
+		return "", &usageError{dir + " is not a folder", "name the folder of the app's code"}
+	}
+	return filepath.Abs(dir)
+}
+
+// detectDir prints what stack a folder is. It runs nothing.
+func detectDir(_ context.Context, args []string, io stdio) error {
+	set := pflag.NewFlagSet("detect", pflag.ContinueOnError)
+	asJSON := set.Bool("json", false, "answer as one JSON document")
+	explain := set.Bool("explain", false, "show winners and losers with their evidence")
+	dir, err := directory(set, args)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir) // nothing outside of the folder is read
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // only read
+	plan, err := detect.Detect(root.FS())
+	if err != nil {
+		if *asJSON {
+			_, werr := io.out.Write(detect.ErrorJSON(err))
+			return errors.Join(werr, &told{exitFailed})
+		}
+		return err
+	}
+	var text []byte
+	switch {
+	case *asJSON:
+		if text, err = plan.JSON(); err != nil {
+			return err
+		}
+	case *explain:
+		text = []byte(detect.Explain(plan))
+	default:
+		text = []byte(strings.Join(deploy.Summary(plan), "\n") + "\n")
+	}
+	_, err = io.out.Write(text)
+	return err
+}
+
+// flakeDir prints the flake.nix that a push of the folder would build.
+func flakeDir(ctx context.Context, args []string, io stdio) error {
+	set := pflag.NewFlagSet("flake", pflag.ContinueOnError)
+	c := localConfig(set)
+	dir, err := directory(set, args)
+	if err != nil {
+		return err
+	}
+	plan, err := detectPlan(dir)
+	if err != nil {
+		return err
+	}
+	t, err := openToolchains(ctx, *c, "", quietLog(io.err))
+	if err != nil {
+		return err
+	}
+	o := t.builder.Options(appNameOf(dir))
+	if o.Hashes, err = t.builder.KnownHashes(plan, o); err != nil {
+		return err
+	}
+	flake, err := nixtmpl.Render(plan, o)
+	if err != nil {
+		return err
+	}
+	_, err = io.out.Write(flake)
+	return err
+}
+
+// buildDir builds a folder as a push would and prints the store path on stdout.
+func buildDir(ctx context.Context, args []string, stdio stdio) error {
+	set := pflag.NewFlagSet("build", pflag.ContinueOnError)
+	c := localConfig(set)
+	verbose := set.Bool("verbose", false, "show nix's whole log")
+	dir, err := directory(set, args)
+	if err != nil {
+		return err
+	}
+	plan, err := detectPlan(dir)
+	if err != nil {
+		return err
+	}
+	t, err := openToolchains(ctx, *c, "", quietLog(stdio.err))
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "hop3-build-")
+	if err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // a temporary folder
+	// The flake is written into a copy: the folder itself stays as it is.
+	source := filepath.Join(work, "source")
+	if err := copyTree(dir, source); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(work, "flake"), 0o700); err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
+	}
+	built, err := t.builder.Build(ctx, nixtmpl.Request{Plan: plan, Name: appNameOf(dir), Source: source, Work: filepath.Join(work, "flake"), Progress: stdio.err, Verbose: *verbose})
+	var failed *nix.BuildError
+	if errors.As(err, &failed) {
+		for _, line := range failed.Tail {
+			_, _ = fmt.Fprintf(stdio.err, " !       %s\n", line) // a user that cannot be told has gone
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdio.out, built.Out)
+	return err
+}
+
+// localConfig adds the flags of commands that build on this machine.
+func localConfig(set *pflag.FlagSet) *config.Config {
+	c := config.Default()
+	set.StringVar(&c.Packages, "packages", "", "where toolchains come from: nixpkgs or debian")
+	set.StringVar(&c.Nixpkgs, "nixpkgs", "", "flake reference for inputs.nixpkgs")
+	set.StringVar(&c.Data, "data", userData(), "folder of the package set and of nix's settings")
+	return &c
+}
+
+// appNameOf makes an app's name of its folder's.
+func appNameOf(dir string) string {
+	name := strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, filepath.Base(dir)), "-")
+	if state.CheckAppName(name) != nil {
+		return "app"
+	}
+	return name
+}
+
+// copyTree copies a folder without its .git; links stay links.
+func copyTree(from, to string) error {
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // only read
+	return fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		target := filepath.Join(to, filepath.FromSlash(p))
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == ".git" && p != ".":
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return os.Mkdir(target, 0o755)
+		case d.Type() == fs.ModeSymlink:
+			link, err := root.Readlink(p)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(link, target)
+		case !d.Type().IsRegular():
+			return nil // sockets and devices are no code
+		}
+		return copyFile(root, p, target)
+	})
+}
+
+func copyFile(root *os.Root, name, target string) (err error) {
+	in, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644|info.Mode().Perm()&0o111)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
+}
+
+func detectPlan(dir string) (detect.Plan, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return detect.Plan{}, fmt.Errorf("open the folder: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // only read
+	return detect.Detect(root.FS())
+}
+
+// userData is where a person's own builds keep what they need again.
+func userData() string {
+	if os.Geteuid() == 0 {
+		return config.Default().Data
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return filepath.Join(os.TempDir(), "hop3")
+	}
+	return filepath.Join(dir, "hop3")
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// writeVersion prints the version, the commit and Go's version.
+func writeVersion(w io.Writer) error {
+	commit := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintf(w, "hop3 %s commit %s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}

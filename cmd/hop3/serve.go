@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/term"
+
+	"hop3/internal/command"
+	"hop3/internal/config"
+	"hop3/internal/deploy"
+	"hop3/internal/state"
+	"hop3/procman"
+	"hop3/procman/proxy"
+	"hop3/procman/sandbox"
+	"hop3/receive"
+	"hop3/sshd"
+)
+
+// drainTime is what calls and requests get to finish in when the server stops.
+const drainTime = 30 * time.Second
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, args []string, io stdio) error {
+	c, err := config.Load(args)
+	if err != nil {
+		return &usageError{err.Error(), "see: hop3 serve --help"}
+	}
+	log := newLog(c.LogFormat, io.err)
+	s, err := newServer(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	err = s.run(ctx, io.out)
+	return errors.Join(err, s.store.Close())
+}
+
+func newLog(format string, w io.Writer) *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(w)
+	f, ok := w.(*os.File)
+	if format == "json" || format == "" && !(ok && term.IsTerminal(int(f.Fd()))) {
+		log.SetFormatter(&logrus.JSONFormatter{})
+	}
+	return log
+}
+
+// A server is the stages, wired.
+type server struct {
+	c        config.Config
+	log      *logrus.Logger
+	store    *state.Store
+	router   *proxy.Router
+	procs    *procman.Supervisor
+	pipeline *deploy.Pipeline
+	commands *command.Set
+	ssh      *sshd.Server
+}
+
+// newServer opens the state and wires the stages; nothing listens yet.
+func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *server, err error) {
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return nil, fmt.Errorf("find the data folder: %w", err)
+	}
+	store, err := state.Open(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, store.Close())
+		}
+	}()
+	if err := addAdmins(store, c.AdminKey); err != nil {
+		return nil, err
+	}
+	set, err := rememberedToolchains(ctx, c, store, log)
+	if err != nil {
+		return nil, err
+	}
+	s = &server{c: c, log: log, store: store}
+	s.router = proxy.New(proxy.Options{Log: log})
+	s.procs, err = newSupervisor(c, s.router, log)
+	if err != nil {
+		return nil, err
+	}
+	s.pipeline = deploy.New(deploy.Options{
+		Store: store, Builder: set.builder, Supervisor: s.procs, Router: s.router, Log: log,
+		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds,
+	})
+	s.commands = &command.Set{
+		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Autocreate: c.Autocreate,
+		Git: &receive.Server{Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
+	}
+	host, err := sshd.LoadHostKey(filepath.Join(c.Data, "host_ed25519"))
+	if err != nil {
+		return nil, err
+	}
+	s.ssh = sshd.New(sshd.Options{HostKey: host, Lookup: s.lookup, Unknown: unknownKey, Handle: s.handle, Log: log})
+	return s, nil
+}
+
+func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger) (*procman.Supervisor, error) {
+	features := sandbox.Support()
+	isolation := procman.IsolationRequire
+	if features.Isolation == "none" {
+		if c.Isolation != "prefer" {
+			return nil, &usageError{"this machine cannot isolate processes", "see what is missing: hop3 doctor; to run without isolation set isolation = \"prefer\" in server.toml"}
+		}
+		log.Warn("apps run without isolation: this machine cannot give it")
+		isolation = procman.IsolationNone
+	}
+	for _, m := range features.Problems {
+		log.WithField("fix", m.Fix).Warn(m.What)
+	}
+	return procman.New(procman.Options{
+		Exe: sandbox.Executable(), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Log: log,
+		Defaults: sandbox.Limits{MemoryBytes: int64(c.Memory), CPUMillis: int64(c.CPU), Pids: int64(c.Pids)},
+	}), nil
+}
+
+// run listens, says so, and serves until ctx ends.
+func (s *server) run(ctx context.Context, stdout io.Writer) error {
+	sshListener, err := net.Listen("tcp", s.c.SSH)
+	if err != nil {
+		return fmt.Errorf("listen for ssh: %w", err)
+	}
+	httpListener, err := net.Listen("tcp", s.c.HTTP)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for http: %w", err), sshListener.Close())
+	}
+	s.pipeline.HTTPAddr = httpListener.Addr().String()
+	ends := make(chan error, 3)
+	go func() { ends <- s.router.Serve(httpListener) }()
+	go func() { ends <- s.ssh.Serve(sshListener) }()
+	stopMetrics, err := s.serveHealth(ends)
+	if err != nil {
+		return err
+	}
+	booted := make(chan struct{})
+	go func() { // awaited below: the apps' starts end before the server does
+		defer close(booted)
+		_ = s.pipeline.Boot(ctx) // each failure is logged with its app
+	}()
+	if _, err := fmt.Fprintf(stdout, "hop3 ready ssh=%s http=%s data=%s\n", sshListener.Addr(), httpListener.Addr(), s.c.Data); err != nil {
+		s.log.WithError(err).Warn("nobody reads the ready line")
+	}
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-ends:
+	}
+	<-booted
+	return errors.Join(err, stopMetrics(), s.stop())
+}
+
+// stop lets calls and requests finish. Apps keep running, unless told otherwise.
+func (s *server) stop() error {
+	s.log.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := s.ssh.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		s.log.WithError(err).Warn("ssh did not stop cleanly")
+	}
+	if err := s.router.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		s.log.WithError(err).Warn("the router did not stop cleanly")
+	}
+	return s.procs.Close(ctx, s.c.StopApps)
+}

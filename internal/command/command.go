@@ -1,0 +1,297 @@
+// Package command holds the commands that users give over ssh.
+//
+// A command is a value in one table: its name, what it takes, the role that
+// it needs and the function that does it. One gate stands before them all: it
+// splits flags from operands, finds the app and asks whether the key may. A
+// command whose role was forgotten may be called by nobody.
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"hop3/internal/deploy"
+	"hop3/internal/state"
+	"hop3/procman"
+	"hop3/procman/sandbox"
+	"hop3/receive"
+)
+
+// A Command is one row of the table.
+type Command struct {
+	Name    string     // "ps:scale"
+	Group   string     // heading in the help
+	Usage   string     // operands: "[APP] [TYPE=N…]"
+	Short   string     // one line
+	Example string     // arguments of one typical call
+	Role    state.Role // that a key needs; the zero value is refused to all
+	Anyone  bool       // any known key may, whatever its role
+	App     AppUse
+	Min     int // operands after the app
+	Max     int // -1: any number
+	JSON    bool
+	Flags   func(*pflag.FlagSet)
+	Run     func(context.Context, *Call) error
+}
+
+// AppUse says whether a command works on an app.
+type AppUse int
+
+const (
+	NoApp   AppUse = iota
+	OneApp         // an app that exists: -a APP, the first operand, or the only one that the key may see
+	AppName        // the first operand is a name, of an app that need not exist
+)
+
+// A Set is what the commands work with.
+type Set struct {
+	Store    *state.Store
+	Pipeline *deploy.Pipeline
+	Procs    *procman.Supervisor
+	Git      *receive.Server
+	Version  string
+	Started  time.Time
+	Packages string // the package set that builds use
+
+	Autocreate bool // a push to a new name makes the app
+}
+
+// A Session is who calls, and the ends of the line.
+type Session struct {
+	Who     string // the key's name
+	Key     state.Key
+	Remote  net.Addr
+	In      io.Reader
+	Out     io.Writer     // for text; on a terminal it puts CR before LF
+	Err     io.Writer     // the same for talk
+	RawOut  io.Writer     // Out without that, for a program that has its own terminal
+	Pty     *Pty          // nil without a terminal
+	Signals <-chan string // "INT" when the client sends SIGINT
+}
+
+// A Pty is the caller's terminal.
+type Pty struct {
+	Term string
+	sandbox.Pty
+}
+
+// A Call is one call of a command that has passed the gate.
+type Call struct {
+	*Session
+	*Set
+	Command *Command
+	App     string // for OneApp and AppName
+	Args    []string
+	Flags   *pflag.FlagSet
+	JSON    bool
+}
+
+// Run runs the command that args name and returns its exit code. Errors have
+// been told to the caller, on stderr or with --json on stdout.
+func (s *Set) Run(ctx context.Context, session *Session, args []string) int {
+	if len(args) == 0 {
+		args = []string{"help"}
+	}
+	call, err := s.gate(session, args)
+	if err == nil {
+		err = call.Command.Run(ctx, call)
+	}
+	if call != nil && call.Command != nil && call.Command.changes() {
+		s.record(session, call, err)
+	}
+	return report(session, call, err)
+}
+
+// changes reports whether a call of the command belongs in the events.
+func (c *Command) changes() bool { return c.Role > state.View }
+
+func (s *Set) record(session *Session, call *Call, err error) {
+	result := "ok"
+	if err != nil {
+		result = err.Error()
+	}
+	from := ""
+	if session.Remote != nil {
+		from = session.Remote.String()
+	}
+	// The operands are left out: they may hold settings.
+	e := state.Event{At: time.Now().UTC(), Who: session.Who, From: from, App: call.App, What: call.Command.Name, Result: result}
+	if err := s.Store.Record(e); err != nil {
+		_, _ = fmt.Fprintf(session.Err, " !     the event was not recorded: %v\n", err)
+	}
+}
+
+// gate finds the command, reads its flags and operands and asks whether the
+// key may call it. The call is returned with an error too, once it is known
+// how the caller wants to be answered.
+func (s *Set) gate(session *Session, args []string) (*Call, error) {
+	c, err := s.lookup(session.Key, args[0])
+	if err != nil {
+		return nil, err
+	}
+	call := &Call{Session: session, Set: s, Command: c}
+	operands, err := call.parse(args[1:])
+	if err != nil {
+		return call, err
+	}
+	if help, _ := call.Flags.GetBool("help"); help {
+		call.Args, call.Command = []string{c.Name}, helpCommand()
+		return call, nil
+	}
+	if !c.Anyone && !session.Key.May(c.Role, "") {
+		return call, &Denied{Who: session.Who, What: c.Name, Needs: c.Role.String()}
+	}
+	given := len(operands)
+	if operands, err = s.chooseApp(call, operands); err != nil {
+		return call, err
+	}
+	if !c.interspersed() && len(operands) < given { // flags may stand behind the app too
+		if err := call.Flags.Parse(operands); err != nil {
+			return call, &Usage{What: err.Error(), Mend: "usage: " + c.usage()}
+		}
+		operands = call.Flags.Args()
+	}
+	if n := len(operands); n < c.Min || c.Max >= 0 && n > c.Max {
+		return call, usageError(c)
+	}
+	call.Args = operands
+	return call, nil
+}
+
+// lookup finds a command by name; a misspelt one suggests the nearest.
+func (s *Set) lookup(key state.Key, name string) (*Command, error) {
+	table := Table()
+	i := slices.IndexFunc(table, func(c *Command) bool { return c.Name == name })
+	if i >= 0 {
+		return table[i], nil
+	}
+	var names []string
+	for _, c := range table {
+		names = append(names, c.Name)
+	}
+	near := state.Nearest(name, names)
+	return nil, &Usage{What: "no such command: " + name, Mend: suggest(near)}
+}
+
+func suggest(near string) string {
+	if near == "" {
+		return "see them all: help"
+	}
+	return "did you mean " + near + "? See them all: help"
+}
+
+// parse reads the flags of the command and returns the operands. What stands
+// behind -- is passed on as it is.
+func (c *Call) parse(args []string) ([]string, error) {
+	set := pflag.NewFlagSet(c.Command.Name, pflag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.Usage = func() {}
+	set.BoolP("help", "h", false, "show help")
+	if c.Command.App == OneApp {
+		set.StringP("app", "a", "", "the app")
+	}
+	if c.Command.JSON {
+		set.BoolVar(&c.JSON, "json", false, "answer as one JSON document")
+	}
+	if c.Command.Flags != nil {
+		c.Command.Flags(set)
+	}
+	c.Flags = set
+	set.SetInterspersed(c.Command.interspersed())
+	if err := set.Parse(args); err != nil {
+		return nil, &Usage{What: err.Error(), Mend: "usage: " + c.Command.usage()}
+	}
+	return set.Args(), nil
+}
+
+// interspersed reports whether flags may stand between operands: not where
+// the operands are another program's command line.
+func (c *Command) interspersed() bool { return c.Name != "run" }
+
+// chooseApp finds the app of a call: -a, else the first operand, else the
+// only app that the key may see. It asks whether the key may use it.
+func (s *Set) chooseApp(call *Call, operands []string) ([]string, error) {
+	c := call.Command
+	switch c.App {
+	case NoApp:
+		return operands, nil
+	case AppName:
+		if len(operands) == 0 {
+			return nil, usageError(c)
+		}
+		call.App, operands = operands[0], operands[1:]
+		if !call.Key.May(c.Role, call.App) {
+			return nil, &Denied{Who: call.Who, What: c.Name + " on " + call.App, Needs: c.Role.String()}
+		}
+		return operands, nil
+	}
+	name, _ := call.Flags.GetString("app")
+	if name == "" {
+		name, operands = s.firstOperand(call, operands)
+	}
+	if name == "" {
+		return nil, s.noAppNamed(call)
+	}
+	// An app that the key may not see is answered like one that does not
+	// exist, so that names cannot be guessed.
+	if !call.Key.May(state.View, name) {
+		return nil, &state.NotFound{Kind: "app", Name: name}
+	}
+	if _, err := s.Store.App(name); err != nil {
+		return nil, err
+	}
+	if !c.Anyone && !call.Key.May(c.Role, name) {
+		return nil, &Denied{Who: call.Who, What: c.Name + " on " + name, Needs: c.Role.String()}
+	}
+	call.App = name
+	return operands, nil
+}
+
+// firstOperand takes the app's name off the operands, or falls back to the
+// only app that the key may see when no operand is the name of one.
+func (s *Set) firstOperand(call *Call, operands []string) (string, []string) {
+	visible := s.visible(call.Key)
+	if len(operands) > 0 {
+		if len(visible) != 1 && state.CheckAppName(operands[0]) != nil {
+			return "", operands // "PORT=1": the app was left out
+		}
+		if slices.ContainsFunc(visible, func(a *state.App) bool { return a.Name == operands[0] }) {
+			return operands[0], operands[1:]
+		}
+		// With one app the operands may all belong to the command, but a
+		// word too many is a misspelt app.
+		fits := len(operands) >= call.Command.Min && (call.Command.Max < 0 || len(operands) <= call.Command.Max)
+		if len(visible) != 1 || !fits {
+			return operands[0], operands[1:]
+		}
+	}
+	if len(visible) == 1 {
+		return visible[0].Name, operands
+	}
+	return "", operands
+}
+
+// visible are the apps that a key may see.
+func (s *Set) visible(key state.Key) []*state.App {
+	return slices.DeleteFunc(s.Store.Apps(), func(a *state.App) bool { return !key.May(state.View, a.Name) })
+}
+
+func (s *Set) noAppNamed(call *Call) error {
+	var names []string
+	for _, a := range s.visible(call.Key) {
+		names = append(names, a.Name)
+	}
+	if len(names) == 0 {
+		return &AppMissing{Mend: "make one with a push: git push hop3 main, or with apps:create NAME"}
+	}
+	return &AppMissing{Mend: "name one of: " + strings.Join(names, " ")}
+}
+
+func (c *Command) usage() string { return strings.TrimSpace(c.Name + " " + c.Usage) }

@@ -1,0 +1,193 @@
+package command
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hop3/internal/state"
+)
+
+// rights is what each role may call; "own" means only on apps of the key. A
+// command without a row here fails the test: its rights were not thought of.
+var rights = map[string]state.Role{
+	"apps": state.NoRole, "apps:create": state.Operate, "apps:destroy": state.Admin, "apps:info": state.View,
+	"config": state.View, "config:get": state.Operate, "config:set": state.Operate, "config:unset": state.Operate, "config:import": state.Operate, "config:export": state.Operate,
+	"ps": state.View, "ps:scale": state.Operate, "ps:restart": state.Operate, "ps:stop": state.Operate, "ps:start": state.Operate, "ps:rebuild": state.Deploy,
+	"run": state.Operate, "logs": state.View, "logs:build": state.Deploy,
+	"releases": state.View, "releases:info": state.View, "rollback": state.Operate,
+	"domains": state.View, "domains:add": state.Operate, "domains:remove": state.Operate,
+	"keys": state.Admin, "keys:add": state.Admin, "keys:remove": state.Admin, "whoami": state.NoRole,
+	"status": state.NoRole, "version": state.NoRole, "help": state.NoRole,
+}
+
+func testSet(t *testing.T) *Set {
+	t.Helper()
+	store, err := state.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	for _, name := range []string{"own", "other"} {
+		if _, err := store.Create(name, "test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &Set{Store: store}
+}
+
+// TestRights asks the gate for every command, every role, and an app that is
+// the key's and one that is not.
+func TestRights(t *testing.T) {
+	s := testSet(t)
+	for _, c := range Table() {
+		need, known := rights[c.Name]
+		if !known {
+			t.Errorf("%s has no row in rights", c.Name)
+			continue
+		}
+		if c.Anyone != (need == state.NoRole) {
+			t.Errorf("%s: Anyone is %v", c.Name, c.Anyone)
+		}
+		for _, role := range []state.Role{state.NoRole, state.View, state.Deploy, state.Operate, state.Admin} {
+			for _, app := range []string{"own", "other"} {
+				key := state.Key{Name: "k", Role: role, Apps: []string{"own"}}
+				call, err := s.gate(&Session{Who: "k", Key: key, Err: &bytes.Buffer{}}, callOf(c, app))
+				// With one app in sight a word may belong to the command: then it
+				// is that app which is meant, never the one that is named.
+				passed := err == nil && (c.App == NoApp || call.App == app)
+				want := role >= need && (c.App == NoApp || app == "own")
+				if passed != want {
+					t.Errorf("%s on %s by %s: passed=%v (%v), want %v", c.Name, app, role, passed, err, want)
+				}
+			}
+		}
+	}
+}
+
+// callOf is a call of the command with operands enough.
+func callOf(c *Command, app string) []string {
+	args := []string{c.Name}
+	if c.App != NoApp {
+		args = append(args, app)
+	}
+	for range c.Min {
+		args = append(args, "x")
+	}
+	return args
+}
+
+func TestTable_IsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Table() {
+		switch {
+		case seen[c.Name]:
+			t.Errorf("%s is there twice", c.Name)
+		case c.Short == "" || c.Group == "" || c.Run == nil:
+			t.Errorf("%s lacks a group, a line or a function", c.Name)
+		case !c.Anyone && c.Role == state.NoRole:
+			t.Errorf("%s may be called by nobody", c.Name)
+		}
+		seen[c.Name] = true
+	}
+	if missing := slices.DeleteFunc(slices.Collect(maps.Keys(rights)), func(n string) bool { return seen[n] }); len(missing) > 0 {
+		t.Errorf("rights names commands that are not there: %v", missing)
+	}
+}
+
+func TestGate_FindsTheApp(t *testing.T) {
+	s := testSet(t)
+	one := state.Key{Name: "k", Role: state.Admin, Apps: []string{"own"}}
+	all := state.Key{Name: "k", Role: state.Admin}
+	for _, c := range []struct {
+		key  state.Key
+		args string
+		app  string
+		rest string
+		exit int
+	}{
+		{one, "ps", "own", "", 0},
+		{one, "config:get A", "own", "A", 0},
+		{one, "config:get own A", "own", "A", 0},
+		{one, "config:get nope A", "", "", ExitNotFound},
+		{one, "ps:scale web=2", "own", "web=2", 0},
+		{all, "ps", "", "", ExitNotFound},
+		{all, "ps -a other", "other", "", 0},
+		{all, "ps other", "other", "", 0},
+		{all, "ps othr", "", "", ExitNotFound},
+		{all, "config:set A=1", "", "", ExitNotFound},
+		{all, "config:set other A=1 B=2", "other", "A=1 B=2", 0},
+		{all, "run other -- ls -la", "other", "ls -la", 0},
+		{all, "run other ls -la", "other", "ls -la", 0},
+		{all, "run other -e A=1 -- ls -e", "other", "ls -e", 0},
+		{one, "run -- ls -la", "own", "ls -la", 0},
+		{all, "run -a other -- ls -la", "other", "ls -la", 0},
+		{all, "ps other more", "", "", ExitUsage},
+		{all, "ps --bad", "", "", ExitUsage},
+	} {
+		call, err := s.gate(&Session{Who: "k", Key: c.key}, strings.Fields(c.args))
+		if got := exitCode(err); got != c.exit {
+			t.Errorf("%s: exit %d (%v), want %d", c.args, got, err, c.exit)
+			continue
+		}
+		if err == nil && (call.App != c.app || strings.Join(call.Args, " ") != c.rest) {
+			t.Errorf("%s: app %q, operands %q", c.args, call.App, call.Args)
+		}
+	}
+}
+
+func TestParseSettings(t *testing.T) {
+	got, err := parseSettings([]byte("# c\r\nA=1\nexport B = two words  \nC='x\ny'\\''z'\nD=\"a\\nb \\$x \"\nE=\nF='#'# \n"))
+	want := map[string]string{"A": "1", "B": "two words", "C": "x\ny'z", "D": "a\nb $x ", "E": "", "F": "##"}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	for text, line := range map[string]string{"A=1\n1B=2": "line 2", "A='x\ny": "line 1", "A=\"x": "line 1", "nothing": "line 1", "C='a\nb'\nX": "line 3"} {
+		if _, err := parseSettings([]byte(text)); err == nil || !strings.Contains(err.Error(), line) {
+			t.Errorf("%q: %v, want %s", text, err, line)
+		}
+	}
+}
+
+// FuzzParseSettings checks that what config:export writes is read back.
+func FuzzParseSettings(f *testing.F) {
+	f.Add("A", "x'y\nz")
+	f.Add("PATH", " \"\\$ ")
+	f.Fuzz(func(t *testing.T, k, v string) {
+		if _, err := parseSettings([]byte(k + "=" + v)); err != nil && err.Error() == "" {
+			t.Error("an error without a word")
+		}
+		if state.CheckConfigKey(k) != nil || strings.Contains(v, "\r\n") {
+			return
+		}
+		got, err := parseSettings([]byte(k + "='" + strings.ReplaceAll(v, "'", `'\''`) + "'\n"))
+		if err != nil || got[k] != v {
+			t.Errorf("%q: %q, %v", v, got[k], err)
+		}
+	})
+}
+
+func TestParseScale(t *testing.T) {
+	got, err := parseScale([]string{"web=2", "worker+1", "a-b-1"})
+	if err != nil || len(got) != 3 || got[2].process != "a-b" || got[2].apply(3) != 2 || got[1].apply(1) != 2 || got[0].apply(9) != 2 {
+		t.Errorf("%v %v", got, err)
+	}
+	for _, bad := range []string{"web", "=1", "web=", "web=x", "web=99999", "web=-1x"} {
+		if _, err := parseScale([]string{bad}); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestParseExpiry(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{"2026-05-01": "2026-05-01T23:59:59Z", "24h": "2026-05-02T12:00:00Z", "2026-04-30": "", "soon": "", "-1h": ""} {
+		got, err := parseExpiry(text, now)
+		if want == "" != (err != nil) || err == nil && got.Format(time.RFC3339) != want {
+			t.Errorf("%q: %v %v, want %q", text, got, err, want)
+		}
+	}
+}

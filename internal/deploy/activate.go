@@ -1,0 +1,278 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hop3/internal/state"
+	"hop3/procman"
+	"hop3/procman/sandbox"
+)
+
+// An activation is a wish to make a release live.
+type activation struct {
+	app     string
+	release state.Release // without number and status
+	config  map[string]string
+	restart []string // types whose processes are replaced even if unchanged
+	command bool     // run the release command first
+	pushed  bool     // the release's commit becomes the branch
+}
+
+// activate makes a release live: it records it, runs its release command,
+// swaps the processes and records that it is live, all or nothing. It needs
+// the app's turn in the queue. Its error is a [*Failure] where the release
+// itself is at fault.
+func (p *Pipeline) activate(ctx context.Context, talk *Talk, a activation) (state.Release, error) {
+	rel, err := p.add(a)
+	if err != nil {
+		return rel, err
+	}
+	if err := p.start(ctx, talk, a, rel); err != nil {
+		return rel, errors.Join(err, p.fail(a.app, rel.Number, err))
+	}
+	p.prune(a.app)
+	return rel, nil
+}
+
+func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel state.Release) error {
+	app, err := p.Store.App(a.app)
+	if err != nil {
+		return err
+	}
+	run := p.running(app, rel)
+	if a.command && rel.ReleaseCommand != "" {
+		if err := p.releaseCommand(ctx, talk, run, rel.ReleaseCommand); err != nil {
+			return err
+		}
+	}
+	talk.Step("Starting %s", formationText(run))
+	out := talk.Lines("")
+	defer out.Close() //nolint:errcheck // a Talk's writer has no error
+	_, err = p.Supervisor.Swap(ctx, run, procman.SwapOptions{
+		Progress: out,
+		Restart:  a.restart,
+		Commit:   func() error { return p.promote(a, rel.Number) },
+	})
+	if err != nil {
+		return swapFailure(err)
+	}
+	return nil
+}
+
+// add records the release as pending under the next number.
+func (p *Pipeline) add(a activation) (rel state.Release, err error) {
+	rel = a.release
+	_, err = p.Store.Update(a.app, func(app *state.App) error {
+		app.LastRelease++
+		rel.Number, rel.Status, rel.At = app.LastRelease, state.Pending, time.Now().UTC()
+		rel.Config = a.config
+		if rel.Roots == 0 {
+			rel.Roots = rel.Number
+		}
+		app.Releases = append(app.Releases, rel)
+		return nil
+	})
+	return rel, err
+}
+
+// promote is the commit point: one rename makes the release the current one.
+func (p *Pipeline) promote(a activation, number int) error {
+	_, err := p.Store.Update(a.app, func(app *state.App) error {
+		for i := range app.Releases {
+			switch r := &app.Releases[i]; {
+			case r.Number == number:
+				r.Status = state.Live
+				if a.pushed {
+					app.Pushed = r.Commit
+				}
+			case r.Status == state.Live:
+				r.Status = state.Retired
+			}
+		}
+		app.Current, app.Config = number, a.config
+		return nil
+	})
+	return err
+}
+
+// fail records why a release did not become live.
+func (p *Pipeline) fail(app string, number int, cause error) error {
+	_, err := p.Store.Update(app, func(a *state.App) error {
+		for i := range a.Releases {
+			if r := &a.Releases[i]; r.Number == number && r.Status == state.Pending {
+				r.Status, r.Error = state.Failed, cause.Error()
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// releaseTimeout ends a release command that hangs; migrations of large
+// tables take minutes.
+const releaseTimeout = 15 * time.Minute
+
+// tailLines is how much of a failed thing's output the pusher sees again.
+const tailLines = 50
+
+func (p *Pipeline) releaseCommand(ctx context.Context, talk *Talk, run procman.Release, command string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, releaseTimeout, fmt.Errorf("no end after %v", releaseTimeout))
+	defer cancel()
+	talk.Line("release: %s", command)
+	tail := &tailWriter{limit: tailLines, next: talk.Lines("release: ")}
+	code, err := p.Supervisor.Run(ctx, run, procman.RunSpec{Type: "release", Shell: command, Out: tail, Err: tail})
+	tail.close()
+	if err != nil {
+		return &Failure{What: "the release command failed: " + err.Error(), Tail: tail.lines, Why: "release command failed", Mend: "nothing was changed; mend the command and push again", Status: err}
+	}
+	if code != 0 {
+		return &Failure{What: fmt.Sprintf("the release command %q failed with %s", command, exitText(code)), Tail: tail.lines, Why: "release command failed", Mend: "nothing was changed; mend the command and push again"}
+	}
+	return nil
+}
+
+// exitText tells an exit status as people say it.
+func exitText(code int) string {
+	if code > 128 && code < 128+65 {
+		return "signal " + unix.SignalName(syscall.Signal(code-128))
+	}
+	return fmt.Sprintf("exit status %d", code)
+}
+
+// swapFailure turns an error of procman into what the pusher reads.
+func swapFailure(err error) error {
+	f := &Failure{What: err.Error(), Mend: hintOf(err), Why: "start failed", Status: err}
+	if start, ok := errors.AsType[*procman.StartError](err); ok {
+		f.Tail = start.Log
+	}
+	if errors.Is(err, context.Canceled) {
+		f.Why = "cancelled"
+	}
+	return f
+}
+
+// running is the release as procman sees it.
+func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
+	dir := p.Store.AppDir(app.Name)
+	run := procman.Release{
+		App: app.Name, Number: rel.Number, Commit: rel.Commit,
+		StorePath: rel.StorePath, Closure: rel.Closure,
+		AppEnv: environment(rel), Static: rel.Static,
+		Formation: formation(app, rel),
+		Hosts:     p.hosts(app, rel),
+		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries},
+		UID:       app.UID,
+		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: filepath.Join(dir, "run"),
+		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
+		URL: p.URL(app.Name),
+	}
+	for _, t := range rel.Processes {
+		run.Processes = append(run.Processes, procman.Process{
+			Type: t.Type, Command: t.Command, StopSignal: t.StopSignal, StopTimeout: t.StopTimeout, Exclusive: t.Exclusive,
+			Limits: sandbox.Limits{MemoryBytes: t.MemoryBytes, CPUMillis: t.CPUMillis, Pids: t.Pids},
+		})
+	}
+	return run
+}
+
+// environment is the app's own variables: its files' defaults under its settings.
+func environment(rel state.Release) map[string]string {
+	env := maps.Clone(rel.Env)
+	if env == nil {
+		env = map[string]string{}
+	}
+	maps.Copy(env, rel.Config)
+	return env
+}
+
+// Hosts are the names at which the app answers now.
+func (p *Pipeline) Hosts(app *state.App) []string {
+	rel, _ := app.CurrentRelease()
+	return p.hosts(app, rel)
+}
+
+func (p *Pipeline) hosts(app *state.App, rel state.Release) []string {
+	hosts := append([]string{app.Name + "." + p.Domain}, app.Domains...)
+	for _, h := range rel.Hosts {
+		if !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// formation is how many instances of each type run: what ps:scale said, over
+// what the app's files say, over web=1 and nothing else.
+func formation(app *state.App, rel state.Release) map[string]int {
+	f := map[string]int{}
+	for _, t := range rel.Processes {
+		n := 0
+		if t.Type == procman.Web {
+			n = 1
+		}
+		if v, ok := rel.Formation[t.Type]; ok {
+			n = v
+		}
+		if v, ok := app.Formation[t.Type]; ok {
+			n = v
+		}
+		if app.Stopped {
+			n = 0
+		}
+		f[t.Type] = n
+	}
+	return f
+}
+
+func formationText(run procman.Release) string {
+	if len(run.Processes) == 0 {
+		return "the files of " + run.Static
+	}
+	var parts []string
+	for _, t := range run.Processes {
+		parts = append(parts, fmt.Sprintf("%s=%d", t.Type, run.Formation[t.Type]))
+	}
+	return strings.Join(parts, " ")
+}
+
+// tailWriter passes output on and keeps its last lines.
+type tailWriter struct {
+	limit int
+	next  interface {
+		Write([]byte) (int, error)
+		Close() error
+	}
+	split *liner
+	lines []string
+}
+
+func (w *tailWriter) Write(b []byte) (int, error) {
+	if w.split == nil {
+		w.split = &liner{emit: func(line string) {
+			if w.lines = append(w.lines, line); len(w.lines) > w.limit {
+				w.lines = w.lines[1:]
+			}
+		}}
+	}
+	if _, err := w.split.Write(b); err != nil {
+		return 0, err
+	}
+	return w.next.Write(b)
+}
+
+func (w *tailWriter) close() {
+	if w.split != nil {
+		_ = w.split.Close() // has no error
+	}
+	_ = w.next.Close() // a Talk's writer has no error
+}

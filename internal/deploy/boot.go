@@ -1,0 +1,124 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"hop3/internal/state"
+)
+
+// Boot brings every app to its current release: what still runs is taken
+// over, what does not is started from its store path. Branches that a crash
+// kept from following their release are moved. It returns once each app's
+// start has ended one way or the other; the errors are joined.
+func (p *Pipeline) Boot(ctx context.Context) error {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	atOnce := make(chan struct{}, 4) // starting is bound by the two things that all share: cores and disk
+	for _, app := range p.Store.Apps() {
+		wg.Go(func() {
+			atOnce <- struct{}{}
+			defer func() { <-atOnce }()
+			if err := p.bootApp(ctx, app); err != nil {
+				p.Log.WithField("app", app.Name).WithError(err).Error("app did not start")
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("start %s: %w", app.Name, err))
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (p *Pipeline) bootApp(ctx context.Context, app *state.App) error {
+	talk := NewTalk(io.Discard)
+	leave, err := p.enter(ctx, talk, app.Name, &ticket{who: "the server", what: "its start"})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := p.settle(app); err != nil {
+		return err
+	}
+	rel, ok := app.CurrentRelease()
+	if !ok {
+		return nil
+	}
+	return p.Supervisor.Adopt(ctx, p.running(app, rel))
+}
+
+// settle ends what a crash left half done: releases that never became live
+// are failed, and the branch follows the release that did.
+func (p *Pipeline) settle(app *state.App) error {
+	for _, r := range app.Releases {
+		if r.Status == state.Pending {
+			if err := p.fail(app.Name, r.Number, errors.New("the server stopped before it was live")); err != nil {
+				return err
+			}
+		}
+	}
+	i := slices.IndexFunc(app.Releases, func(r state.Release) bool { return r.Commit == app.Pushed && r.Ref != "" })
+	if app.Pushed == "" || i < 0 {
+		return nil
+	}
+	repo, err := p.Repo(app.Name)
+	if err != nil {
+		return err
+	}
+	refs, err := repo.Refs()
+	if err != nil {
+		return err
+	}
+	if ref := app.Releases[i].Ref; refs[ref] != app.Pushed {
+		return repo.UpdateRef(ref, refs[ref], app.Pushed)
+	}
+	return nil
+}
+
+// prune forgets the oldest releases, and with them the GC roots that only
+// they held. The current release and what it was made from always stay.
+func (p *Pipeline) prune(name string) {
+	log := p.Log.WithField("app", name)
+	var keep map[int]bool
+	_, err := p.Store.Update(name, func(a *state.App) error {
+		excess := len(a.Releases) - p.KeepReleases
+		a.Releases = slices.DeleteFunc(a.Releases, func(r state.Release) bool {
+			if excess <= 0 || r.Number == a.Current || r.Status == state.Pending {
+				return false
+			}
+			excess--
+			return true
+		})
+		keep = map[int]bool{}
+		for _, r := range a.Releases {
+			keep[r.Number], keep[r.Roots] = true, true
+		}
+		return nil
+	})
+	if err != nil {
+		log.WithError(err).Error("old releases were not forgotten")
+		return
+	}
+	dirs, err := os.ReadDir(filepath.Join(p.Store.AppDir(name), "releases"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		log.WithError(err).Error("old releases were not removed")
+		return
+	}
+	for _, d := range dirs {
+		var n int
+		if _, err := fmt.Sscanf(d.Name(), "%d", &n); err != nil || keep[n] {
+			continue
+		}
+		if err := os.RemoveAll(p.releaseDir(name, n)); err != nil {
+			log.WithError(err).Error("an old release was not removed")
+		}
+	}
+}

@@ -1,0 +1,93 @@
+// Package deploy turns a push into a running release: it is the only place
+// that knows all the stages and hands one stage's value to the next.
+//
+// Everything that changes what an app runs goes through one function,
+// activate: a push, a rollback, a config change and a rebuild differ only in
+// the release that they hand to it. Until the commit point inside of it a
+// failure leaves the app as it was; from there on a client that goes away
+// stops nothing.
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"hop3/internal/state"
+	"hop3/nixtmpl"
+	"hop3/procman"
+	"hop3/procman/proxy"
+	"hop3/receive"
+)
+
+// Options are the stages and settings of a [Pipeline].
+type Options struct {
+	Store      *state.Store
+	Builder    *nixtmpl.Builder
+	Supervisor *procman.Supervisor
+	Router     *proxy.Router
+	Log        logrus.FieldLogger
+
+	Version      string // of hop3, in the first line of a push
+	Domain       string // app blog answers at blog.Domain
+	HTTPAddr     string // where the router listens, for URLs
+	MinFree      int64  // bytes; below it pushes are refused
+	KeepReleases int
+	Builds       int // at once
+}
+
+// A Pipeline conducts deploys. Its methods may be called at once.
+type Pipeline struct {
+	Options
+	queue  queue
+	builds chan struct{} // one token per build under way
+}
+
+// New returns a pipeline.
+func New(o Options) *Pipeline {
+	return &Pipeline{Options: o, builds: make(chan struct{}, max(1, o.Builds))}
+}
+
+// Repo opens the repository of an app.
+func (p *Pipeline) Repo(app string) (*receive.Repo, error) {
+	return receive.Open(p.repoDir(app))
+}
+
+// Create makes an app with an empty repository.
+func (p *Pipeline) Create(name, by string) (*state.App, error) {
+	a, err := p.Store.Create(name, by, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := receive.Init(p.repoDir(name)); err != nil {
+		return nil, fmt.Errorf("make the repository of %s: %w", name, err)
+	}
+	return a, nil
+}
+
+func (p *Pipeline) repoDir(app string) string { return filepath.Join(p.Store.AppDir(app), "repo.git") }
+
+func (p *Pipeline) releaseDir(app string, number int) string {
+	return filepath.Join(p.Store.AppDir(app), "releases", fmt.Sprint(number))
+}
+
+// LogDir is where the logs of the app's processes lie.
+func (p *Pipeline) LogDir(app string) string { return filepath.Join(p.Store.AppDir(app), "logs") }
+
+// URL is where the app answers.
+func (p *Pipeline) URL(app string) string {
+	host := app + "." + p.Domain
+	if _, port, err := net.SplitHostPort(p.HTTPAddr); err == nil && port != "80" {
+		host = net.JoinHostPort(host, port)
+	}
+	return "http://" + host
+}
+
+// enter waits for the app's turn; what is for others who wait.
+func (p *Pipeline) enter(ctx context.Context, talk *Talk, app string, t *ticket) (func(), error) {
+	return p.queue.enter(ctx, app, t, func(holder string) { talk.Line("%s", holder) })
+}

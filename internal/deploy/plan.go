@@ -1,0 +1,141 @@
+package deploy
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"hop3/detect"
+	"hop3/internal/state"
+	"hop3/nixtmpl"
+)
+
+// titles are how people write the names of stacks.
+var titles = map[string]string{
+	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
+	"procfile": "Procfile app", "nix": "app with its own flake",
+}
+
+// Summary tells people what was found and why: a headline and lines below it.
+func Summary(p detect.Plan) []string {
+	title := titles[p.Stack]
+	if title == "" {
+		title = p.Stack + " app"
+	}
+	if len(p.Evidence) > 0 {
+		title += " (" + p.Evidence[0].File + ")"
+	}
+	lines := []string{title}
+	for _, r := range p.Runtimes {
+		lines = append(lines, fmt.Sprintf("%s %s, from %s", r.Name, r.Version, r.From))
+		for _, l := range r.Losers {
+			lines = append(lines, fmt.Sprintf("  not %s, from %s", l.Version, l.From))
+		}
+	}
+	if p.Tool.Name != "" && len(p.Evidence) > 0 && p.Tool.From != p.Evidence[0].File {
+		lines = append(lines, fmt.Sprintf("%s, from %s", p.Tool.Name, p.Tool.From))
+	}
+	for _, proc := range p.Processes {
+		lines = append(lines, fmt.Sprintf("%s: %s (%s)", proc.Name, proc.Command, proc.From))
+	}
+	for _, w := range p.Warnings {
+		lines = append(lines, "warning: "+w)
+	}
+	return lines
+}
+
+// fill takes over what a build and its plan say of the release.
+func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
+	m := plan.Manifest
+	rel.Stack, rel.StorePath, rel.Closure, rel.Size = plan.Stack, built.Out, built.Closure, built.Size
+	rel.Static, rel.ReleaseCommand = plan.Static, plan.Release
+	rel.Formation, rel.Env, rel.Hosts = maps.Clone(m.Formation), maps.Clone(m.Env), m.Domains
+	rel.StartTimeout = m.StartTimeout
+	rel.Health = state.Health{Path: m.Health.Path, Interval: m.Health.Interval, Timeout: m.Health.Timeout, Retries: m.Health.Retries, Command: m.Health.Command}
+	for _, p := range plan.Processes {
+		s := m.Processes[p.Name]
+		rel.Processes = append(rel.Processes, state.Process{
+			Type: p.Name, Command: p.Command, StopSignal: s.StopSignal, StopTimeout: s.StopTimeout,
+			MemoryBytes: s.Memory, CPUMillis: s.CPU, Pids: s.Pids,
+			Exclusive: s.Swap == "exclusive" || s.Swap == "" && singletons[p.Name],
+		})
+	}
+}
+
+// singletons are the types of which two must never run at once, unless the
+// app says otherwise.
+var singletons = map[string]bool{"clock": true, "scheduler": true, "beat": true}
+
+// generated adds the values that hop3.toml wants made once and kept.
+func generated(app *state.App, plan detect.Plan) (map[string]string, error) {
+	config := maps.Clone(app.Config)
+	if config == nil {
+		config = map[string]string{}
+	}
+	for _, key := range slices.Sorted(maps.Keys(plan.Manifest.EnvGenerate)) {
+		if _, ok := config[key]; ok {
+			continue
+		}
+		v, err := generate(plan.Manifest.EnvGenerate[key])
+		if err != nil {
+			return nil, fmt.Errorf("generate %s: %w", key, err)
+		}
+		config[key] = v
+	}
+	for key, from := range plan.Manifest.EnvFrom {
+		return nil, &Failure{
+			What: fmt.Sprintf("hop3.toml [env] %s = {from = %q} needs a service, which this server does not provide yet", key, from.From),
+			Mend: "set it by hand: config:set " + app.Name + " " + key + "=…, and take it out of hop3.toml", Why: "not deployable",
+		}
+	}
+	return config, nil
+}
+
+// generate makes a random value; a length of 0 gives 256 bits.
+func generate(g detect.Generate) (string, error) {
+	n := g.Length
+	if n <= 0 {
+		n = 64
+	}
+	raw := make([]byte, n)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	switch g.Kind {
+	case "base64":
+		return base64.StdEncoding.EncodeToString(raw)[:n], nil
+	case "urlsafe", "password":
+		return base64.RawURLEncoding.EncodeToString(raw)[:n], nil
+	case "uuid":
+		raw[6], raw[8] = raw[6]&0x0f|0x40, raw[8]&0x3f|0x80 // RFC 9562, version 4
+		return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:16]), nil
+	}
+	return hex.EncodeToString(raw)[:n], nil
+}
+
+// checkManifest refuses what the app's files ask for and this server cannot
+// give yet: silence would be a half-working feature.
+func checkManifest(p detect.Plan) error {
+	m := p.Manifest
+	var what string
+	switch {
+	case len(m.Cron) > 0:
+		what = "[cron] entries"
+	case len(m.Volumes) > 0:
+		what = "[[volumes]]; /data is kept for every app"
+	case m.Postdeploy != "":
+		what = "a postdeploy command"
+	case m.Health.Command != "":
+		what = "a health check by command"
+	case m.Build.Test != "":
+		what = "[build] test"
+	case len(m.Nix.Inputs) > 0 || m.Nix.Nixpkgs != "":
+		what = "[nix] settings"
+	default:
+		return nil
+	}
+	return &Failure{What: "the app's files ask for " + what + ", which this version of hop3 does not do yet", Mend: "take it out and push again", Why: "not deployable"}
+}

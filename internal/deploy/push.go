@@ -1,0 +1,296 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hop3/detect"
+	"hop3/internal/state"
+	"hop3/nixtmpl"
+	"hop3/nixtmpl/nix"
+	"hop3/receive"
+)
+
+// A source is a commit that shall be deployed, wherever its objects lie.
+type source interface {
+	Tree(ctx context.Context) (fs.FS, error)
+	Export(ctx context.Context, dst string, l receive.ExportLimits) error
+	Commit(ctx context.Context) (receive.CommitInfo, error)
+}
+
+// options of one deploy, as the pusher gave them.
+type options struct {
+	verbose, noCache, plan bool
+}
+
+// Push deploys what was pushed. It returns nil once the release is live, and
+// then the branch may move; any error has been told to the pusher.
+func (p *Pipeline) Push(ctx context.Context, app, by string, push *receive.Push) error {
+	talk := NewTalk(push.Progress)
+	if slices.Contains(push.Options, "detach") {
+		ctx = context.WithoutCancel(ctx) // the pusher asked for it: the build outlives the connection
+	}
+	err := p.push(ctx, talk, app, by, push)
+	if err != nil {
+		talk.report(err)
+	}
+	return err
+}
+
+func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *receive.Push) error {
+	started := time.Now()
+	info, err := push.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	branch := strings.TrimPrefix(push.Ref, "refs/heads/")
+	talk.Step("hop3 %s · %s · %s %s %q", p.Version, name, branch, short(push.New), info.Subject)
+	leave, err := p.enter(ctx, talk, name, &ticket{who: by, what: "a push of " + short(push.New), commit: push.New})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	change := "deploy " + short(push.New)
+	if push.Force {
+		change = "deploy " + short(push.New) + " (forced)"
+	}
+	a := activation{app: name, command: true, pushed: true}
+	a.release.Ref, a.release.Commit, a.release.Subject, a.release.By, a.release.Change = push.Ref, push.New, info.Subject, by, change
+	o := options{verbose: slices.Contains(push.Options, "verbose"), noCache: slices.Contains(push.Options, "no-cache"), plan: slices.Contains(push.Options, "plan")}
+	return p.deploy(ctx, talk, a, push, o, started, push.Accept)
+}
+
+// Rebuild builds the commit that the branch points to again and deploys it.
+func (p *Pipeline) Rebuild(ctx context.Context, r Request, noCache bool) error {
+	started := time.Now()
+	app, leave, err := p.turn(ctx, r, "a rebuild")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if app.Pushed == "" {
+		return &NotDeployed{r.App}
+	}
+	repo, err := p.Repo(r.App)
+	if err != nil {
+		return err
+	}
+	src := stored{repo, app.Pushed}
+	info, err := src.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	r.Talk.Step("hop3 %s · %s · %s %q", p.Version, r.App, short(app.Pushed), info.Subject)
+	a := activation{app: r.App, command: true}
+	a.release.Commit, a.release.Subject, a.release.By, a.release.Change = app.Pushed, info.Subject, r.By, "rebuild "+short(app.Pushed)
+	return p.deploy(ctx, r.Talk, a, src, options{noCache: noCache}, started, func() error { return nil })
+}
+
+// deploy is the whole way from a commit to a live release. accept makes the
+// commit's objects safe; from there on the client's going away cancels nothing.
+func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src source, o options, started time.Time, accept func() error) error {
+	app, err := p.Store.App(a.app)
+	if err != nil {
+		return err
+	}
+	talk.Hide(app.Config)
+	if err := p.checkDisk(); err != nil {
+		return err
+	}
+	plan, err := p.detect(ctx, talk, src)
+	if err != nil {
+		return err
+	}
+	if a.config, err = generated(app, plan); err != nil {
+		return err
+	}
+	talk.Hide(a.config)
+	built, err := p.build(ctx, talk, app, plan, src, o)
+	if err != nil || o.plan {
+		return errors.Join(err, planned(o))
+	}
+	if err := accept(); err != nil {
+		return fmt.Errorf("keep the pushed objects: %w", err)
+	}
+	fill(&a.release, plan, built)
+	talk.Step("Release v%d: %s (%s)", app.LastRelease+1, built.Out, sizeText(app, built.Size))
+	rel, err := p.activate(context.WithoutCancel(ctx), talk, a)
+	if err != nil {
+		return err
+	}
+	talk.Done("%s v%d is live in %.1f s", a.app, rel.Number, time.Since(started).Seconds())
+	talk.Line("%s", p.URL(a.app))
+	return nil
+}
+
+// planned is how a push that only asks for the plan ends: the ref stays.
+func planned(o options) error {
+	if !o.plan {
+		return nil
+	}
+	return &Failure{What: "nothing was deployed: -o plan only shows what would happen", Why: "plan only"}
+}
+
+func sizeText(app *state.App, size int64) string {
+	old, ok := app.CurrentRelease()
+	if !ok {
+		return bytesText(size)
+	}
+	if diff := size - old.Size; diff < 0 {
+		return fmt.Sprintf("%s, -%s", bytesText(size), bytesText(-diff))
+	}
+	return fmt.Sprintf("%s, +%s", bytesText(size), bytesText(size-old.Size))
+}
+
+// checkDisk refuses a deploy early where the disk is nearly full.
+func (p *Pipeline) checkDisk() error {
+	for _, dir := range []string{p.Store.Dir(), "/nix/store"} {
+		var st unix.Statfs_t
+		if err := unix.Statfs(dir, &st); err != nil {
+			return fmt.Errorf("look at the disk of %s: %w", dir, err)
+		}
+		if free := int64(st.Bavail) * st.Bsize; free < p.MinFree {
+			return &Failure{
+				What: fmt.Sprintf("the server's disk is nearly full: %s free at %s, %s are kept free", bytesText(free), dir, bytesText(p.MinFree)),
+				Mend: "an operator must free space: remove releases or apps, then nix-collect-garbage", Why: "disk full",
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) detect(ctx context.Context, talk *Talk, src source) (detect.Plan, error) {
+	tree, err := src.Tree(ctx)
+	if err != nil {
+		return detect.Plan{}, fmt.Errorf("read the pushed tree: %w", err)
+	}
+	files, err := detect.LFSPointers(tree)
+	if err != nil {
+		return detect.Plan{}, fmt.Errorf("look for LFS pointers: %w", err)
+	}
+	if len(files) > 0 {
+		return detect.Plan{}, &Failure{
+			What: "these files are Git LFS pointers, not their content: " + strings.Join(files, ", "),
+			Mend: "hop3 has no LFS server: git lfs migrate export --include='*', then push again", Why: "LFS pointers",
+		}
+	}
+	plan, err := detect.Detect(tree)
+	if err != nil {
+		return plan, &Failure{What: err.Error(), Mend: hintOf(err), Why: "not deployable", Status: err}
+	}
+	for i, line := range Summary(plan) {
+		if i == 0 {
+			talk.Step("%s", line)
+			continue
+		}
+		talk.Line("%s", line)
+	}
+	return plan, checkManifest(plan)
+}
+
+// build exports the commit, writes its flake and builds it. The GC roots and
+// the log lie in the folder of the release that is to come.
+func (p *Pipeline) build(ctx context.Context, talk *Talk, app *state.App, plan detect.Plan, src source, o options) (nixtmpl.Build, error) {
+	select {
+	case p.builds <- struct{}{}:
+		defer func() { <-p.builds }()
+	case <-ctx.Done():
+		return nixtmpl.Build{}, context.Cause(ctx)
+	}
+	dir := p.releaseDir(app.Name, app.LastRelease+1)
+	work := filepath.Join(p.Store.AppDir(app.Name), "build")
+	for _, d := range []string{dir, work} { // what a failed or interrupted build left
+		if err := os.RemoveAll(d); err != nil {
+			return nixtmpl.Build{}, fmt.Errorf("clear %s: %w", d, err)
+		}
+	}
+	for _, d := range []string{dir, filepath.Join(work, "flake")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nixtmpl.Build{}, fmt.Errorf("make the release's folder: %w", err)
+		}
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // cleared before the next build
+	if err := src.Export(ctx, filepath.Join(work, "source"), receive.ExportLimits{}); err != nil {
+		return nixtmpl.Build{}, &Failure{What: err.Error(), Mend: hintOf(err), Why: "not deployable", Status: err}
+	}
+	log, err := os.OpenFile(p.BuildLog(app.Name, 0), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nixtmpl.Build{}, fmt.Errorf("open the build log: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // a log that is cut short fails no build
+	talk.Step("Building with Nix")
+	out := talk.Lines("")
+	defer out.Close() //nolint:errcheck // a Talk's writer has no error
+	built, err := p.Builder.Build(ctx, nixtmpl.Request{
+		Name: app.Name, Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake"), Plan: plan, RootDir: dir,
+		Progress: out, Log: log, Verbose: o.verbose, NoCache: o.noCache,
+	})
+	if err != nil {
+		return built, errors.Join(buildFailure(ctx, err), os.RemoveAll(dir))
+	}
+	return built, keepPapers(dir, p.BuildLog(app.Name, 0), plan, built)
+}
+
+// BuildLog is the file of a build's log: of the release whose roots have that
+// number, or for 0 of the newest build, whether it became a release or not.
+func (p *Pipeline) BuildLog(app string, roots int) string {
+	if roots == 0 {
+		return filepath.Join(p.Store.AppDir(app), "build.log")
+	}
+	return filepath.Join(p.releaseDir(app, roots), "build.log")
+}
+
+// keepPapers stores what a release was made from beside its GC roots.
+func keepPapers(dir, log string, plan detect.Plan, built nixtmpl.Build) error {
+	b, err := plan.JSON()
+	if err != nil {
+		return fmt.Errorf("encode the plan: %w", err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return fmt.Errorf("read the build log: %w", err)
+	}
+	return errors.Join(
+		state.WriteFile(filepath.Join(dir, "plan.json"), b, 0o600),
+		state.WriteFile(filepath.Join(dir, "flake.nix"), built.Flake, 0o600),
+		state.WriteFile(filepath.Join(dir, "build.log"), text, 0o600),
+	)
+}
+
+// buildFailure turns an error of nix into what the pusher reads.
+func buildFailure(ctx context.Context, err error) error {
+	f := &Failure{What: "the build failed: " + err.Error(), Mend: hintOf(err), Why: "build failed", Status: err}
+	var failed *nix.BuildError
+	switch {
+	case ctx.Err() != nil:
+		f.What, f.Why = "the build was cancelled: "+context.Cause(ctx).Error(), "cancelled"
+	case errors.As(err, &failed):
+		f.Tail = failed.Tail
+	}
+	return f
+}
+
+// stored is a commit in the app's repository.
+type stored struct {
+	repo *receive.Repo
+	id   string
+}
+
+func (s stored) Tree(ctx context.Context) (fs.FS, error) { return s.repo.Tree(ctx, s.id) }
+
+func (s stored) Export(ctx context.Context, dst string, l receive.ExportLimits) error {
+	return s.repo.Export(ctx, s.id, dst, l)
+}
+
+func (s stored) Commit(ctx context.Context) (receive.CommitInfo, error) {
+	return s.repo.Commit(ctx, s.id)
+}

@@ -1,0 +1,89 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+func TestQueue_OneAtATimeInOrder(t *testing.T) {
+	var q queue
+	leave, err := q.enter(t.Context(), "blog", &ticket{who: "ann", what: "a restart"}, func(string) { t.Error("waited for nobody") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	waiting, done := make(chan string), make(chan struct{})
+	for _, who := range []string{"bob", "eve"} {
+		go func() {
+			leave, err := q.enter(t.Context(), "blog", &ticket{who: who, what: "a restart"}, func(h string) { waiting <- h })
+			if err != nil {
+				t.Error(err)
+			}
+			order = append(order, who) // guarded by the queue: the race detector is the test
+			leave()
+			done <- struct{}{}
+		}()
+		if h := <-waiting; h == "" {
+			t.Error("not told who holds the app")
+		}
+	}
+	other, err := q.enter(t.Context(), "shop", &ticket{who: "ann", what: "a restart"}, func(string) { t.Error("waited for another app") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	leave()
+	<-done
+	<-done
+	if order[0] != "bob" || order[1] != "eve" {
+		t.Errorf("order %v", order)
+	}
+}
+
+func TestQueue_NewerPushSupersedes(t *testing.T) {
+	var q queue
+	leave, err := q.enter(t.Context(), "blog", &ticket{who: "ann", what: "a push", commit: "1111111aaa"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, first := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := q.enter(t.Context(), "blog", &ticket{who: "bob", commit: "2222222bbb"}, func(string) { close(waiting) })
+		first <- err
+	}()
+	<-waiting
+	second := make(chan error)
+	go func() {
+		leave, err := q.enter(t.Context(), "blog", &ticket{who: "eve", commit: "3333333ccc"}, func(string) {})
+		if err == nil {
+			leave()
+		}
+		second <- err
+	}()
+	var s *Superseded
+	if err := <-first; !errors.As(err, &s) || s.By != "3333333" {
+		t.Errorf("the older push ended with %v", err)
+	}
+	leave()
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestQueue_GivingUpFreesThePlace(t *testing.T) {
+	var q queue
+	leave, err := q.enter(t.Context(), "blog", &ticket{who: "ann"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("client gone")
+	if _, err := q.enter(ctx, "blog", &ticket{who: "bob"}, func(string) { cancel(gone) }); !errors.Is(err, gone) {
+		t.Errorf("gave up with %v", err)
+	}
+	leave()
+	if len(q.apps) != 0 {
+		t.Errorf("left %v", q.apps)
+	}
+}

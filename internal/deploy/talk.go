@@ -1,0 +1,132 @@
+package deploy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Talk writes what the pusher sees, in the shape of PRODUCT.md section 3:
+// steps, lines below them, failures. It writes whole lines, and never a known
+// secret of the app. Its methods may be called at once.
+type Talk struct {
+	mu      sync.Mutex
+	w       io.Writer
+	secrets *strings.Replacer
+}
+
+// NewTalk returns a Talk that writes to w.
+func NewTalk(w io.Writer) *Talk {
+	return &Talk{w: w, secrets: strings.NewReplacer()}
+}
+
+// minSecret is the length from which a setting's value is masked in output:
+// shorter ones ("1", "true", "prod") occur everywhere and hide nothing.
+const minSecret = 6
+
+// Hide masks the values of settings in all that is written from now on.
+func (t *Talk) Hide(settings map[string]string) {
+	var values []string
+	for _, v := range settings {
+		if len(v) >= minSecret {
+			values = append(values, v)
+			// Output is read line by line: hide each line of a key or certificate too.
+			for line := range strings.Lines(v) {
+				if line = strings.TrimSpace(line); len(line) >= minSecret {
+					values = append(values, line)
+				}
+			}
+		}
+	}
+	// Longest first, or a secret that begins with another would show its rest.
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(values))
+	for _, v := range slices.Compact(values) {
+		pairs = append(pairs, v, "********")
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.secrets = strings.NewReplacer(pairs...)
+}
+
+// Step begins a step: "-----> Building with Nix".
+func (t *Talk) Step(format string, a ...any) { t.line("-----> ", format, a...) }
+
+// Line writes a line below a step.
+func (t *Talk) Line(format string, a ...any) { t.line("       ", format, a...) }
+
+// Done ends the whole: "=====> blog v12 is live in 3.4 s".
+func (t *Talk) Done(format string, a ...any) { t.line("=====> ", format, a...) }
+
+// Fail writes a line of what went wrong.
+func (t *Talk) Fail(format string, a ...any) { t.line(" !     ", format, a...) }
+
+func (t *Talk) line(prefix, format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for line := range strings.SplitSeq(t.secrets.Replace(text), "\n") {
+		// Losing the listener is noticed by who reads, not by who talks.
+		_, _ = fmt.Fprintf(t.w, "%s%s\n", prefix, strings.TrimRight(line, "\r"))
+	}
+}
+
+// Lines returns a writer whose lines appear below the step, with label before
+// each. Close writes a last line that has no end.
+func (t *Talk) Lines(label string) io.WriteCloser {
+	return &liner{emit: func(line string) { t.Line("%s%s", label, line) }}
+}
+
+// maxLine bounds a line of output that never ends.
+const maxLine = 16 << 10
+
+type liner struct {
+	mu   sync.Mutex
+	buf  []byte
+	emit func(string)
+}
+
+func (l *liner) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf = append(l.buf, p...)
+	for {
+		i := bytes.IndexByte(l.buf, '\n')
+		if i < 0 && len(l.buf) >= maxLine {
+			i = maxLine - 1
+		}
+		if i < 0 {
+			return len(p), nil
+		}
+		l.emit(strings.TrimRight(string(l.buf[:i+1]), "\r\n"))
+		l.buf = l.buf[i+1:]
+	}
+}
+
+func (l *liner) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.buf) > 0 {
+		l.emit(string(l.buf))
+		l.buf = nil
+	}
+	return nil
+}
+
+// bytesText writes a size for people: "84 MiB".
+func bytesText(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 10<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n < 10<<30:
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

@@ -1,0 +1,46 @@
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestTalk_ShapeAndSecrets(t *testing.T) {
+	var b strings.Builder
+	talk := NewTalk(&b)
+	talk.Hide(map[string]string{"A": "canary-1", "B": "canary-12345", "KEY": "-----BEGIN-----\nabcdefgh\n", "SHORT": "on"})
+	talk.Step("Building with %s", "Nix")
+	w := talk.Lines("release: ")
+	fmt.Fprint(w, "token is canary-12345\r\nan")
+	fmt.Fprint(w, "d canary-1\nlast abcdefgh")
+	w.Close()
+	talk.report(&Failure{What: "the build failed", Tail: []string{"x canary-1"}, Mend: "look", Status: errors.New("y")})
+	talk.Done("on")
+	want := `-----> Building with Nix
+       release: token is ********
+       release: and ********
+       release: last ********
+ !       x ********
+ !     the build failed
+ !     look
+=====> on
+`
+	if b.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
+func TestTalk_LineWithoutEndIsCut(t *testing.T) {
+	var b strings.Builder
+	w := NewTalk(&b).Lines("")
+	for range 10 {
+		if _, err := w.Write([]byte(strings.Repeat("x", maxLine/2))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(b.String(), "\n"); n < 4 {
+		t.Errorf("%d lines out of 5 times the limit", n)
+	}
+}
