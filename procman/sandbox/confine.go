@@ -16,6 +16,10 @@ func confine(s *Spec) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fail("set no_new_privs", err)
 	}
+	// Nobody is to trace or look into this process; the app's exec undoes it for the app.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fail("forbid tracing", err)
+	}
 	for c := uintptr(0); c < 64; c++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) { // beyond the last that this kernel knows
@@ -39,12 +43,8 @@ func confine(s *Spec) error {
 	return nil
 }
 
-// dropCaps leaves only those of keep, on every thread. It also makes this
-// process one that nobody can trace or look into.
+// dropCaps leaves only those of keep, on every thread.
 func dropCaps(keep ...uint) error {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fail("forbid tracing", err)
-	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	for _, c := range keep {
