@@ -4,10 +4,28 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"hop3/nixtmpl/nix"
 )
+
+// reportCPU adds the processor time of nix, which tells more than the time of
+// day does on a busy machine.
+func reportCPU(b *testing.B) {
+	var before syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &before); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		var after syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &after); err != nil {
+			b.Fatal(err)
+		}
+		spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+		b.ReportMetric(float64(spent)/float64(b.N)/1e6, "cpu-ms/op")
+	})
+}
 
 // A push that changes nothing: all of it is in the store.
 func BenchmarkBuild_NoOp(b *testing.B) {
@@ -17,6 +35,7 @@ func BenchmarkBuild_NoOp(b *testing.B) {
     default = more { inherit deps; } "app" [ "append" "deps" ];`)
 	request := nix.BuildRequest{Flake: dir, Layers: []string{"deps"}, RootDir: b.TempDir()}
 	w.mustBuild(request)
+	reportCPU(b)
 	for b.Loop() {
 		w.mustBuild(request)
 	}
@@ -30,6 +49,7 @@ func BenchmarkBuild_OneLineChange(b *testing.B) {
     default = more { inherit deps; src = ./app; } "app" [ "append" "deps" ];`)
 	request := nix.BuildRequest{Flake: dir, Layers: []string{"deps"}, RootDir: b.TempDir()}
 	n := 0
+	reportCPU(b)
 	for b.Loop() {
 		n++
 		if err := os.WriteFile(filepath.Join(dir, "app"), fmt.Append(nil, w.token, n), 0o644); err != nil {
@@ -41,6 +61,7 @@ func BenchmarkBuild_OneLineChange(b *testing.B) {
 
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
+	reportCPU(b)
 	for b.Loop() {
 		if _, err := nix.Open(b.Context(), nix.Options{StateDir: dir, Offline: true}); err != nil {
 			b.Fatal(err)
@@ -54,6 +75,7 @@ func BenchmarkProbe(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	reportCPU(b)
 	for b.Loop() {
 		if _, err := w.Probe(b.Context(), exe, "look", "around"); err != nil {
 			b.Fatal(err)

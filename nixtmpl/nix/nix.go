@@ -11,7 +11,7 @@
 // in one, and lost: nix 2.8 reports several attributes in an order of its own,
 // so that an out-link cannot be told from another; a limit on the evaluator's
 // memory would reach the builders; and its texts differ more between versions
-// than those of the two plumbing commands. The price is one start of nix, 19 ms.
+// than those of the two plumbing commands. The price is one start of nix, about 20 ms.
 //
 // Nothing of the caller's environment reaches nix but proxies and the CA file.
 // Configuration, home and caches are private to Options.StateDir; the machine's
@@ -107,6 +107,7 @@ func Open(ctx context.Context, o Options) (*Nix, error) {
 			Mend:    "hop3 needs nix 2.8 or newer: apt-get install nix-bin, or the official installer",
 		}
 	}
+	o.Log.Infof("nix %s, %s", n.version, n.mode)
 	return n, nil
 }
 
