@@ -16,7 +16,7 @@ const maxRead = 64 << 20
 
 // Tree returns the files of a commit as a file system, without a checkout: fs.ReadDirFS,
 // fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS. Files are 0644 or 0755; a symlink is an entry that is
-// never followed, and opening one is an error; a submodule is an entry of type fs.ModeIrregular.
+// never followed, and reading one is an error; a submodule is an entry of type fs.ModeIrregular.
 // Times are zero. Names are listed at once, contents are read when they are asked for, by a child
 // that ends with ctx. Safe for concurrent use.
 func (r *Repo) Tree(ctx context.Context, commit string) (fs.FS, error) {
@@ -36,7 +36,10 @@ type tree struct {
 	closed  bool
 }
 
-var errClosed = errors.New("the push is over")
+var (
+	errClosed = errors.New("the push is over")
+	errFollow = fmt.Errorf("symlinks are not followed: %w", fs.ErrInvalid)
+)
 
 func newTree(ctx context.Context, v view, l *listing) *tree {
 	t := &tree{listing: l}
@@ -86,6 +89,9 @@ func (t *tree) Open(name string) (fs.File, error) {
 	if e.mode.IsDir() {
 		return &openDir{info{e}, e.children}, nil
 	}
+	if e.mode&fs.ModeSymlink != 0 {
+		return &openLink{info{e}}, nil
+	}
 	b, err := t.content("open", name, e)
 	if err != nil {
 		return nil, err
@@ -99,7 +105,7 @@ func (t *tree) content(op, name string, e *entry) ([]byte, error) {
 	case e.mode.IsDir():
 		return fail(errors.New("is a directory"))
 	case e.mode&fs.ModeSymlink != 0 && op != "readlink":
-		return fail(fmt.Errorf("symlinks are not followed: %w", fs.ErrInvalid))
+		return fail(errFollow)
 	case e.mode&fs.ModeIrregular != 0:
 		return fail(fmt.Errorf("is a submodule: %w", fs.ErrInvalid))
 	case e.size > maxRead:
@@ -182,6 +188,13 @@ type openFile struct {
 }
 
 func (f *openFile) Size() int64 { return f.info.Size() }
+
+// openLink is a symlink itself: it can be asked what it is, but not read.
+type openLink struct{ info }
+
+func (l *openLink) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: l.e.name, Err: errFollow}
+}
 
 type openDir struct {
 	info
