@@ -26,14 +26,18 @@ func isDoc(name string) bool {
 }
 
 // ignored returns the paths that the build must not depend on: hop3's own files, what .slugignore names, and documentation
-// that no other file mentions. On a static site everything else is content.
+// that no other file mentions. Of a static site what is served counts, and all of it.
 func ignored(t *tree, p Plan) []string {
 	list := append(slugIgnored(t, p.Manifest.Ignore), "flake.nix", "flake.lock") // which the build itself writes
+	site, _, _ := strings.Cut(p.Static, "/")
+	if m := p.Manifest.Build; p.Static == "." || len(p.Processes) > 0 || m.Before+m.Build+m.After != "" {
+		site = "" // more than the folder that is served counts
+	}
 	var docs []string
 	for _, name := range t.top(maxEntries) {
 		name = strings.TrimSuffix(name, "/")
 		switch {
-		case slices.Contains(own(), name), skipDir(name):
+		case slices.Contains(own(), name), skipDir(name), site != "" && name != site:
 			list = append(list, name)
 		case p.Stack != "static" && isDoc(name):
 			docs = append(docs, name)
