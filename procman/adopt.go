@@ -295,5 +295,5 @@ func (a *app) bootOne(ctx context.Context, i *instance, r *Release) error {
 		}
 		return a.revive(ctx, i, r)
 	}
-	return a.do(func() { i.set(Ready); a.changed() })
+	return a.do(func() { i.set(Ready); a.opened(); a.changed() })
 }

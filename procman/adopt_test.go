@@ -110,13 +110,12 @@ func TestAdopt_AfterKill9(t *testing.T) {
 	if code, body := w.get("/"); code != 200 || !strings.HasPrefix(body, "v1 web.") {
 		t.Errorf("%d %q", code, body)
 	}
-	after := w.pids()
-	if after["web.1"] != before["web.1"].Pid || after["web.2"] != before["web.2"].Pid {
+	if after := w.pids(); after["web.1"] != before["web.1"].Pid || after["web.2"] != before["web.2"].Pid {
 		t.Errorf("web was %+v and is %v", before, after)
 	}
-	if after["worker.1"] == before["worker.1"].Pid || after["worker.1"] == 0 {
-		t.Errorf("worker was %+v and is %v", before, after)
-	}
+	w.until("the worker's restart", func(all []Instance) bool {
+		return all[2].Type == "worker" && all[2].State == Ready && all[2].Pid != before["worker.1"].Pid && all[2].Restarts == 1
+	})
 	w.until("what nobody wants to be gone", func(all []Instance) bool {
 		return len(all) == 3 && !alive(before["extra.1"].Pid) && !alive(before["candidate"].Pid)
 	})

@@ -45,6 +45,9 @@ func (a *app) start(ctx context.Context, i *instance, r *Release, note func(stri
 		err = nil
 		i.set(Ready)
 		a.changed()
+		if a.live[i.slot] == i {
+			a.point()
+		}
 		if ended(proc) { // between the last probe and now: nobody else looks at what is not ready
 			a.exited(i, proc)
 		}
@@ -195,10 +198,7 @@ func (a *app) restart(i *instance) {
 // revive starts a live instance, and plans its restart where that fails.
 func (a *app) revive(ctx context.Context, i *instance, r *Release) error {
 	err := a.start(ctx, i, r, nil)
-	if err == nil {
-		return a.do(a.point)
-	}
-	if a.sup.base.Err() != nil {
+	if err == nil || a.sup.base.Err() != nil {
 		return err
 	}
 	var proc *shim.Instance

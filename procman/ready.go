@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
@@ -46,12 +47,18 @@ func (p *probe) steady(ctx context.Context) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-p.done:
 		return errEnded
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	if _, err := os.Stat("/proc/" + strconv.Itoa(p.pid)); err == nil {
+		return nil
+	}
+	if err := await(ctx, p.done); err != nil { // it has ended, and its shim is writing that down
+		return err
+	}
+	return errEnded
 }
 
 // web waits until the instance accepts on its port and answers well. At the timeout it returns a *notReady.
@@ -59,10 +66,6 @@ func (p *probe) web(ctx context.Context) error {
 	begun := time.Now()
 	deadline := time.NewTimer(p.timeout)
 	defer deadline.Stop()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() {})
-	defer stop()
 	client := p.client()
 	defer client.CloseIdleConnections()
 	last := &notReady{reason: NeverListen}

@@ -115,7 +115,7 @@ func TestSwap_AFailedReleaseChangesNothing(t *testing.T) {
 		"exits": {[]string{"web: exit 7", "worker: worker"}, 0, EndedEarly, "web.1",
 			[]string{"exited with status 7", "about to exit", "with an error"}},
 		"crashing worker": {[]string{"web: web", "worker: exit 1"}, 0, EndedEarly, "worker.1", []string{"exited with status 1"}},
-		"signal":          {[]string{"web: killed", "worker: worker"}, 0, EndedEarly, "web.1", []string{"SIGSEGV"}},
+		"signal":          {[]string{"web: killed", "worker: worker"}, 0, EndedEarly, "web.1", []string{"SIGKILL"}},
 		"never listens":   {[]string{"web: never", "worker: worker"}, 300 * time.Millisecond, NeverListen, "web.1", []string{"did not listen", "$PORT"}},
 		"wrong port":      {[]string{"web: wrong", "worker: worker"}, time.Second, WrongPort, "web.1", []string{"listens on port", "not on PORT="}},
 		"sick":            {[]string{"web: sick", "worker: worker"}, 500 * time.Millisecond, Unhealthy, "web.1", []string{"status 500"}},
@@ -202,9 +202,9 @@ func TestSwap_CancelBeforeTheCommitUndoesItAfterItDoesNot(t *testing.T) {
 }
 
 func TestSwap_AHostOfAnotherAppIsRefused(t *testing.T) {
+	r := testRelease(worldDir(t), 1, "web: web") // removed after the supervisor has ended
 	w := newWorld(t)
 	w.swap(w.release("web: web"), SwapOptions{})
-	r := testRelease(worldDir(t), 1, "web: web")
 	r.App = "shop"
 	committed := false
 	_, err := w.sup.Swap(t.Context(), r, SwapOptions{Commit: func() error { committed = true; return nil }})
@@ -236,7 +236,7 @@ func TestSwap_DrainLetsRequestsFinish(t *testing.T) {
 			done <- err
 			return
 		}
-		req.Host = "blog.test"
+		req.Host, req.Close = "blog.test", true
 		res, err := http.DefaultClient.Do(req)
 		close(begun)
 		if err == nil {
@@ -308,6 +308,7 @@ func TestSwap_UnderLoadLosesNothing(t *testing.T) {
 	}
 	cancel()
 	clients.Wait()
+	client.CloseIdleConnections()
 	t.Logf("%d requests in 50 swaps, %d failed", good.Load(), bad.Load())
 	if bad.Load() != 0 || good.Load() == 0 {
 		t.Errorf("%d good, %d bad, the first: %s", good.Load(), bad.Load(), *first.Load())

@@ -169,7 +169,7 @@ func testRelease(dir string, number int, processes ...string) Release {
 	r := Release{
 		App: "blog", Number: number, Commit: "c0ffee", StorePath: store, Closure: []string{store},
 		AppEnv: map[string]string{"N": fmt.Sprint(number)}, Formation: map[string]int{}, Hosts: []string{"blog.test"},
-		Health:       Health{Interval: 50 * time.Millisecond, Timeout: 5 * time.Second},
+		Health:       Health{Interval: 400 * time.Millisecond, Timeout: 5 * time.Second},
 		StartTimeout: 20 * time.Second, DrainTimeout: 20 * time.Second,
 		UID: appUID, DataDir: filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: filepath.Join(dir, "run"),
 	}
@@ -253,6 +253,7 @@ func fetch(ctx context.Context, url string) (int, string, error) {
 		return 0, "", err
 	}
 	req.Host = "blog.test"
+	req.Close = true // the router waits for connections that are kept
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, "", err

@@ -37,7 +37,7 @@ func main() {
 		code, _ := strconv.Atoi(arg)
 		os.Exit(code)
 	case "killed":
-		syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	case "once": // dies at its first run, lives at the second
 		if _, err := os.Stat("/data/" + arg); err != nil {
