@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOpenSSH_Commands(t *testing.T) {
@@ -159,16 +161,34 @@ func TestOpenSSH_ControlMasterCancelsOneCall(t *testing.T) {
 	victim := b.openssh(keys, append(mux, "wait killed")...)
 	awaitLine(t, victim, "waiting")
 
-	if err := victim.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	interrupt(t, victim)
 	if cause := within(t, ended, "the call's cancellation"); cause != ErrClientGone {
 		t.Errorf("cause %v", cause)
 	}
-	_ = victim.Wait()
 	stdin.Close()
 	if err := survivor.Wait(); err != nil {
 		t.Errorf("the other call did not survive: %v", err)
+	}
+}
+
+// interrupt presses Ctrl-C until cmd has ended: a client that shares a
+// connection loses a signal between looking for one and its next read.
+func interrupt(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	give := time.After(patience)
+	for {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended just now
+		select {
+		case <-ended:
+			return
+		case <-again.C:
+		case <-give:
+			t.Fatal("the client does not end")
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 		}
 	}()
 	running, open := int(c.running.Add(1)), int(c.sessions.Add(1))
-	if running > s.limits.Sessions || open > closingSessions*s.limits.Sessions {
+	if running > s.limits.Sessions || open > s.limits.Sessions+closingSessions {
 		_ = nc.Reject(gossh.ResourceShortage, "too many sessions on one connection") // told or gone
 		return
 	}
@@ -82,10 +82,9 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 	ssh.DefaultSessionHandler(srv, sc, in, channelContext{ctx, ses})
 }
 
-// closingSessions is how many times Limits.Sessions channels may be open: a
-// client opens its next when the last command ended, which may be before it
-// has closed that one's channel.
-const closingSessions = 2
+// closingSessions is how many channels may be open whose command has ended: a
+// client may open its next before we have seen it close the last one.
+const closingSessions = 100
 
 // release makes room for another session. A command that goes on although its
 // client has gone keeps its place: else hanging up would start ever more.
