@@ -25,7 +25,7 @@ type BuildRequest struct {
 	Progress  io.Writer         // plain complete lines without prefix; may be nil; must not block for ever
 	Log       io.Writer         // the whole log, for a file; may be nil
 	NoCache   bool              // build what is there already once more, to prove that it builds
-	Env       []string          // NAME=value for fetch steps that ask for them (impureEnvVars)
+	Env       []string          // NAME=value for fetch steps that ask for them (impureEnvVars); a daemon takes its own environment instead
 }
 
 // BuildResult is a finished build.

@@ -32,9 +32,6 @@ func diagnose(messages []event, evaluating bool) *BuildError {
 	var all strings.Builder
 	for _, ev := range messages {
 		text := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(ev.msg), "error:"))
-		if strings.HasPrefix(text, "(use '--show-trace'") {
-			continue
-		}
 		all.WriteString(ev.msg + "\n" + ev.raw + "\n")
 		if e.Drv == "" {
 			e.failedBuild(text)

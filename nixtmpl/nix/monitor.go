@@ -98,7 +98,7 @@ func (m *monitor) handle(ev event) {
 }
 
 func (m *monitor) start(ev event) {
-	a := &activity{kind: ev.kind, text: clean(ev.text), since: m.now()}
+	a := &activity{kind: ev.kind, text: clip(clean(ev.text), 300), since: m.now()}
 	m.acts[ev.id] = a
 	switch ev.kind {
 	case typeBuild:
@@ -182,8 +182,14 @@ func (m *monitor) message(ev event) {
 	if strings.Contains(text, "because it is a restricted setting") {
 		return
 	}
-	if ev.level <= maxLevelError && len(m.messages) < maxMessages {
+	failed := ev.level <= maxLevelError && (ev.raw != "" || strings.HasPrefix(text, "error:"))
+	if failed && len(m.messages) < maxMessages {
 		m.messages = append(m.messages, ev)
+	}
+	// Said as loud as an error, but it is none: another nix holds a lock.
+	if !failed && strings.HasPrefix(text, "waiting for ") {
+		m.stage = strings.TrimRight(text, ".")
+		m.say(m.stage)
 	}
 	if c := willBuild.FindStringSubmatch(text); c != nil {
 		n, _ := strconv.ParseInt(cmp.Or(c[1], "1"), 10, 64) // six digits at most
@@ -193,7 +199,7 @@ func (m *monitor) message(ev event) {
 		return
 	}
 	m.logf("%s", text)
-	if m.verbose && ev.level > maxLevelError {
+	if m.verbose && !failed {
 		m.say(text)
 	}
 }

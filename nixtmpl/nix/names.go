@@ -14,9 +14,9 @@ var (
 	hexDigest    = regexp.MustCompile(`-[0-9a-f]{8,64}$`)
 	nixDigest    = regexp.MustCompile(`-[0-9abcdfghijklmnpqrsvwxyz]{32}$`)
 	// A version as nix's own parseDrvName has it: all from the first dash before a digit.
-	version     = regexp.MustCompile(`-v?[0-9][0-9A-Za-z.+_~-]*$`)
-	debVersion  = regexp.MustCompile(`_[0-9].*$`)
-	storeDigest = regexp.MustCompile(`^[0-9abcdfghijklmnpqrsvwxyz]{32}-`)
+	versionSuffix = regexp.MustCompile(`-v?[0-9][0-9A-Za-z.+_~-]*$`)
+	debVersion    = regexp.MustCompile(`_[0-9].*$`)
+	storeDigest   = regexp.MustCompile(`^[0-9abcdfghijklmnpqrsvwxyz]{32}-`)
 )
 
 // stepName is what a person calls a derivation or store path: its name without
@@ -31,7 +31,7 @@ func stepName(drv string) string {
 	}
 	short = nixDigest.ReplaceAllString(short, "")
 	short = debVersion.ReplaceAllString(short, "")
-	short = version.ReplaceAllString(short, "")
+	short = versionSuffix.ReplaceAllString(short, "")
 	if short == "" {
 		short = name
 	}
