@@ -90,6 +90,7 @@ func startApp(t testing.TB, name string, h http.HandlerFunc) *Backend {
 func rawApp(t testing.TB, name string, serve func(c net.Conn, br *bufio.Reader)) *Backend {
 	t.Helper()
 	l := listen(t)
+	ctx, end := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -97,14 +98,16 @@ func rawApp(t testing.TB, name string, serve func(c net.Conn, br *bufio.Reader))
 			if err != nil {
 				return
 			}
+			stop := context.AfterFunc(ctx, func() { c.Close() })
 			wg.Go(func() {
+				defer stop()
 				defer c.Close()
 				serve(c, bufio.NewReader(c))
 			})
 		}
 	})
 	b := NewBackend(name, l.Addr().String())
-	t.Cleanup(func() { b.Close(); l.Close(); wg.Wait() })
+	t.Cleanup(func() { b.Close(); l.Close(); end(); wg.Wait() })
 	return b
 }
 
@@ -198,7 +201,8 @@ func (f *front) send(t testing.TB, raw string) (*http.Response, string) {
 	if _, err := io.WriteString(c, raw); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	method, _, _ := strings.Cut(raw, " ")
+	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
 	if err != nil {
 		return nil, err.Error()
 	}
