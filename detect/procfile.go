@@ -77,22 +77,16 @@ func clip(s string) string {
 	return s
 }
 
+var portVar = regexp.MustCompile(`\$PORT\b|\$\{PORT\}`)
+
 // NeedsShell reports whether a command has to be run by a shell: it holds syntax beyond words, quotes and $PORT.
 func NeedsShell(command string) bool {
-	command = strings.NewReplacer("${PORT}", "", "$PORT", "").Replace(command)
-	if strings.ContainsAny(command, "$`|&;<>(){}*?[]~#!\n\\=") {
-		return !plainAssignmentFree(command)
-	}
-	return false
-}
-
-// plainAssignmentFree reports whether = occurs in the command only within arguments (--bind=x), never as K=V in front.
-func plainAssignmentFree(command string) bool {
+	command = strings.TrimSpace(portVar.ReplaceAllString(command, ""))
 	if strings.ContainsAny(command, "$`|&;<>(){}*?[]~#!\n\\") {
-		return false
+		return true
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(command), " ")
-	return !strings.Contains(first, "=")
+	first, _, _ := strings.Cut(command, " ")
+	return strings.Contains(first, "=") // K=V in front sets a variable; --bind=x does not
 }
 
 func claimProcfile(t *tree) []Evidence {

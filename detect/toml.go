@@ -120,7 +120,8 @@ func parseTOML(data []byte) (tomlFile, error) {
 		}
 		return f, &ParseError{File: "hop3.toml", Line: line, Msg: strings.TrimPrefix(err.Error(), "toml: ")}
 	}
-	if unknown := md.Undecoded(); len(unknown) > 0 {
+	unknown := slices.DeleteFunc(md.Undecoded(), func(k toml.Key) bool { return k[0] == "env" || k[0] == "port" }) // read by mergeEnv, mergePort
+	if len(unknown) > 0 {
 		k := unknown[0]
 		return f, &ParseError{File: "hop3.toml", Line: keyLine(string(data), k),
 			Msg: fmt.Sprintf("unknown key %q%s", clip(k.String()), didYouMean(k[len(k)-1], knownKeys(reflect.TypeFor[tomlFile](), k[:len(k)-1])))}

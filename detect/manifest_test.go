@@ -1,0 +1,153 @@
+package detect
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// files makes a tree of name, content pairs.
+func files(pairs ...string) fstest.MapFS {
+	m := fstest.MapFS{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1]), Mode: 0o644}
+	}
+	return m
+}
+
+func manifestOf(t *testing.T, pairs ...string) (Manifest, error) {
+	t.Helper()
+	tr, err := load(files(pairs...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readManifest(tr)
+}
+
+func TestManifest_AllKeys(t *testing.T) {
+	m, err := manifestOf(t,
+		"ENV", "A=env\nB=\"two words\"\n# c\n",
+		"app.json", `{"env":{"A":"json","S":{"generator":"secret"},"D":{"value":"d","description":"x"}},"formation":{"web":{"quantity":2}},
+			"scripts":{"dokku":{"predeploy":"pre","postdeploy":"post"}},"healthchecks":{"web":[{"type":"startup","path":"/up","attempts":3}]},
+			"cron":[{"command":"c","schedule":"@daily"}]}`,
+		"Procfile", "web: old\nworker: w\n",
+		".slugignore", "*.psd\n# x\n/test\n",
+		"hop3.toml", `
+[metadata]
+id = "shop"
+title = "Shop"
+[build]
+stack = "procfile"
+packages = ["ffmpeg", "python3.pkgs.pip"]
+before-build = "one"
+build = ["two", "three"]
+after-build = "four"
+test = "five"
+builder = "auto"
+[run]
+start = "new"
+workers = { mail = "m" }
+before-run = "migrate"
+start-timeout = 90
+[env]
+A = "toml"
+N = 3
+K = { generate = "hex", length = 32 }
+DB = { from = "postgres", key = "DATABASE_URL" }
+[port]
+web = 5000
+[healthcheck]
+path = "/healthz"
+interval = "200ms"
+timeout = 2
+retries = 5
+command = "check"
+[domains]
+list = ["a.example"]
+[processes.worker]
+count = 3
+memory = "512M"
+cpu = 0.5
+pids = 64
+stop-signal = "int"
+stop-timeout = "1m"
+swap = "exclusive"
+[processes.extra]
+command = "x"
+[cron.clean]
+schedule = "0 3 * * *"
+command = "clean"
+[[volumes]]
+name = "uploads"
+path = "public/uploads"
+[nix]
+nixpkgs = "github:NixOS/nixpkgs/abc"
+inputs = { x = "y" }
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	three := 3
+	w := m.Processes["worker"]
+	switch {
+	case m.ID != "shop", m.Env["A"] != "toml", m.Env["B"] != "two words", m.Env["D"] != "d", m.Env["N"] != "3":
+		t.Errorf("env %v, id %q", m.Env, m.ID)
+	case m.EnvGenerate["S"].Kind != "hex", m.EnvGenerate["K"] != Generate{"hex", 32}, m.EnvFrom["DB"] != EnvFrom{"postgres", "DATABASE_URL"}:
+		t.Errorf("env %v %v", m.EnvGenerate, m.EnvFrom)
+	case m.Formation["web"] != 2, m.Formation["worker"] != 3, w.Count == nil || *w.Count != three:
+		t.Errorf("formation %v", m.Formation)
+	case w.Command != "w", w.Memory != 512<<20, w.CPU != 500, w.Pids != 64, w.StopSignal != "SIGINT", w.StopTimeout != time.Minute, w.Swap != "exclusive":
+		t.Errorf("worker %+v", w)
+	case m.Processes["web"].Command != "new", m.Processes["mail"].Command != "m", m.Release != "migrate", m.Postdeploy != "post":
+		t.Errorf("%+v", m)
+	case m.Health != Health{"/healthz", 200 * time.Millisecond, 2 * time.Second, 5, "check"}, m.StartTimeout != 90*time.Second, m.Port != 5000:
+		t.Errorf("%+v", m.Health)
+	case len(m.Cron) != 2, m.Cron[1] != Cron{"clean", "0 3 * * *", "clean"}, m.Volumes[0] != Volume{"uploads", "public/uploads"}:
+		t.Errorf("%+v %+v", m.Cron, m.Volumes)
+	case m.Build.Build != "two && three", m.Build.Before != "one", m.Build.Test != "five", !slices.Equal(m.Domains, []string{"a.example"}):
+		t.Errorf("%+v", m.Build)
+	case m.Nix.Nixpkgs == "", m.Nix.Inputs["x"] != "y", !slices.Equal(m.Ignore, []string{"*.psd", "/test"}):
+		t.Errorf("%+v", m.Nix)
+	}
+	if names := []string{m.procs[0].Name, m.procs[1].Name}; !slices.Equal(names, []string{"web", "worker"}) || m.procs[0].From != "hop3.toml [run] start" {
+		t.Errorf("%+v", m.procs)
+	}
+}
+
+func TestManifest_Errors(t *testing.T) {
+	for _, c := range []struct {
+		file, text string
+		line       int
+		msg        string
+	}{
+		{"hop3.toml", "[run]\nstrat = \"x\"\n", 2, `unknown key "run.strat"; did you mean "start"?`},
+		{"hop3.toml", "[biuld]\nstack = \"go\"\n", 1, `did you mean "build"?`},
+		{"hop3.toml", "[processes.web]\n\nmemroy = 1\n", 3, `did you mean "memory"?`},
+		{"hop3.toml", "[run\n", 2, ""},
+		{"hop3.toml", "[run]\nstart = 3\n", 2, "a command is a string"},
+		{"hop3.toml", "[healthcheck]\nretries = \"x\"\n", 2, ""},
+		{"hop3.toml", "[healthcheck]\n\ninterval = \"soon\"\n", 3, "duration"},
+		{"hop3.toml", "[healthcheck]\npath = \"up\"\n", 2, "begins with /"},
+		{"hop3.toml", "[processes.web]\nswap = \"never\"\n", 2, "overlap"},
+		{"hop3.toml", "[processes.web]\nmemory = \"lots\"\n", 2, "size"},
+		{"hop3.toml", "[processes.web]\ncpu = -1\n", 2, "cpu"},
+		{"hop3.toml", "[processes.\"a b\"]\ncommand = \"x\"\n", 0, "process name"},
+		{"hop3.toml", "[env]\n\"A B\" = \"x\"\n", 2, "letters"},
+		{"hop3.toml", "[env]\nA = { generate = \"x\" }\n", 2, "one of"},
+		{"hop3.toml", "[env]\nA = { genrate = \"hex\" }\n", 2, `did you mean "generate"?`},
+		{"hop3.toml", "[port]\nweb = 99999\n", 2, "65535"},
+		{"hop3.toml", "[build]\npackages = [\"a;b\"]\n", 2, "not the name of a package"},
+		{"app.json", "{\n\"env\": [\n]}", 2, ""},
+		{"app.json", "{", 1, ""},
+		{"ENV", "A=1\nnope\n", 2, "NAME=value"},
+	} {
+		_, err := manifestOf(t, c.file, c.text)
+		pe, ok := errors.AsType[*ParseError](err)
+		if !ok || pe.File != c.file || c.line != 0 && pe.Line != c.line || !strings.Contains(pe.Msg, c.msg) {
+			t.Errorf("%s %q: %v, want line %d %q", c.file, c.text, err, c.line, c.msg)
+		}
+	}
+}
