@@ -191,4 +191,3 @@ func debOf(t *testing.T, name, content string) []byte {
 	}
 	return out.Bytes()
 }
-

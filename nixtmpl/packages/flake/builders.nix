@@ -36,7 +36,7 @@ let
         cd "$path"
         for link in ''${pathsToLink:-.}; do
           [ -d "$link" ] || continue
-          find "$link" -type d -printf '%P\0' | (cd $out && mkdir -p "$link" && cd "$link" && xargs -0 -r mkdir -p -- .)
+          find "$link" -mindepth 1 -type d -printf '%P\0' | (cd $out && mkdir -p "$link" && cd "$link" && xargs -0 -r mkdir -p -- .)
           find "$link" ! -type d -print0 | while IFS= read -r -d "" file; do
             [ -e "$out/$file" ] || [ -L "$out/$file" ] || ln -s "$path/''${file#./}" "$out/$file"
           done

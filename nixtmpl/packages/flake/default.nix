@@ -99,6 +99,12 @@ let
 
     callPackage = lib.callPackageWith self;
 
+    # The store paths of all files of the lock, as nix computes them.
+    lockedFiles = map (d: d.outPath) (
+      [ stage0 ] ++ map bootstrap.fetchDeb ([ lock.patchelf ] ++ lib.concatMap (g: g.debs) (lib.attrValues lock.groups))
+      ++ map (line: toolchains.${"go_" + lib.replaceStrings [ "." ] [ "_" ] line}.zip) (lib.attrNames (lib.filterAttrs (_: pin: pin.sha256 != "") lock.go))
+      ++ lib.concatMap (line: with toolchains."nodejs_${line}"; [ node npm ]) (lib.attrNames lock.node));
+
     # Every Debian group by its own name, for tools that look behind the curtain.
     debian = groups;
   };

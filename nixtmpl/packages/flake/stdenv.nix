@@ -33,6 +33,7 @@ let
             builder = attrs.builder or "${bash}/bin/bash";
             args = attrs.args or [ "-e" ./build/default-builder.sh ];
             setup = ./build/setup.sh;
+            builderShell = "${bash}/bin/bash";
             nativeBuildInputs = clean ([ (attrs.nativeBuildInputs or [ ]) ] ++ lib.optional (attrs.doCheck or false) (attrs.nativeCheckInputs or [ ]) ++ lib.optional (compiler != null) compiler);
             buildInputs = clean [ (attrs.buildInputs or [ ]) ];
             propagatedBuildInputs = clean [ (attrs.propagatedBuildInputs or [ ]) ];

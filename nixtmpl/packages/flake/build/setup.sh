@@ -1,7 +1,8 @@
 # The generic builder: environment, hooks and phases under nixpkgs' names.
 set -eo pipefail
 
-export SHELL=$BASH CONFIG_SHELL=$BASH TERM=dumb
+# Not $BASH: nix starts the builder without a path, and bash then guesses.
+export SHELL=$builderShell CONFIG_SHELL=$builderShell TERM=dumb
 export HOME=${HOME:-/homeless-shelter}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-315532800} # 1980: the oldest that zip files can hold
 export NIX_BUILD_CORES=${NIX_BUILD_CORES:-1}
