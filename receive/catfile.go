@@ -68,6 +68,34 @@ func (c *catFile) blob(e *entry) ([]byte, error) {
 	return data, c.err
 }
 
+const maxCommit = 1 << 20 // a longer message is not one that a person wrote
+
+// commit returns a commit as it is stored. It is the first and only question to its child: what is
+// too large or of another type stays unread.
+func (c *catFile) commit(id string) (string, error) {
+	if _, err := io.WriteString(c.in, id+"\n"); err != nil {
+		return "", err
+	}
+	head, err := c.out.ReadString('\n')
+	if err != nil {
+		return "", early(err)
+	}
+	f := strings.Fields(head)
+	if len(f) != 3 {
+		return "", &TypeError{ID: id}
+	}
+	if f[1] != "commit" {
+		return "", &TypeError{ID: id, Type: f[1]}
+	}
+	size, err := strconv.Atoi(f[2])
+	if err != nil || size > maxCommit {
+		return "", fmt.Errorf("commit is larger than %d MiB", maxCommit>>20)
+	}
+	raw := make([]byte, size)
+	_, err = io.ReadFull(c.out, raw)
+	return string(raw), err
+}
+
 type sliceWriter struct{ b []byte }
 
 func (s sliceWriter) ReadFrom(r io.Reader) (int64, error) {

@@ -2,9 +2,7 @@ package receive
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,21 +52,15 @@ func readCommit(ctx context.Context, v view, id string) (CommitInfo, error) {
 	if !isID(id) {
 		return CommitInfo{}, fmt.Errorf("read commit: %q is no object id", id)
 	}
-	check, err := v.run(ctx, id+"\n", "cat-file", "--batch-check=%(objecttype) %(objectsize)")
+	cat, err := startCat(ctx, v)
 	if err != nil {
-		return CommitInfo{}, fmt.Errorf("read commit: %w", err)
+		return CommitInfo{}, err
 	}
-	kind, size, _ := strings.Cut(strings.TrimSpace(check), " ")
-	n, err := strconv.ParseInt(size, 10, 64)
-	switch {
-	case strings.HasSuffix(check, " missing\n"):
-		return CommitInfo{}, &TypeError{ID: id}
-	case kind != "commit":
-		return CommitInfo{}, &TypeError{ID: id, Type: kind}
-	case err != nil || n > 1<<20:
-		return CommitInfo{}, errors.New("read commit: its message is larger than 1 MiB")
+	defer cat.close()
+	raw, err := cat.commit(id)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	raw, err := v.run(ctx, "", "cat-file", "commit", id)
 	if err != nil {
 		return CommitInfo{}, fmt.Errorf("read commit: %w", err)
 	}

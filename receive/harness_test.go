@@ -173,7 +173,6 @@ const url = "ssh://hop3@host/app"
 func (h *host) git(dir string, status int, args ...string) string {
 	h.t.Helper()
 	cmd := h.gitCmd(dir, args...)
-	h.wait()
 	out, err := cmd.CombinedOutput()
 	h.wait()
 	if code := cmd.ProcessState.ExitCode(); code != status {
@@ -184,6 +183,7 @@ func (h *host) git(dir string, status int, args ...string) string {
 
 func (h *host) gitCmd(dir string, args ...string) *exec.Cmd {
 	h.t.Helper()
+	h.wait()
 	exe, err := os.Executable()
 	if err != nil {
 		h.t.Fatal(err)

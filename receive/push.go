@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,16 +49,25 @@ func (p *Push) check(ctx context.Context) (err error) {
 	if p.info, err = readCommit(ctx, v, p.New); err != nil {
 		return err
 	}
-	if _, err := v.run(ctx, p.New+"\n", "rev-list", "--objects", "--quiet", "--stdin", "--not", "--all"); err != nil {
-		return errors.Join(&rejection{"missing necessary objects"}, err)
-	}
-	if p.Force, err = p.forced(ctx, p.Old); err != nil {
-		return err
-	}
-	if p.listing, err = list(ctx, v, p.New, p.limits); err != nil {
+	var missing, forced, listed error // told in this order, whichever child is first
+	var wg sync.WaitGroup
+	wg.Go(func() { missing = connected(ctx, v, p.New) })
+	wg.Go(func() { p.Force, forced = p.forced(ctx, p.Old) })
+	wg.Go(func() { p.listing, listed = list(ctx, v, p.New, p.limits) })
+	wg.Wait()
+	if err := cmp.Or(missing, forced, listed); err != nil {
 		return err
 	}
 	return p.listing.checkLinks(ctx, v)
+}
+
+// connected finds out whether everything is there that a commit needs and no ref has already.
+func connected(ctx context.Context, v view, id string) error {
+	_, err := v.run(ctx, id+"\n", "rev-list", "--objects", "--quiet", "--stdin", "--not", "--all")
+	if err != nil && ctx.Err() == nil {
+		return errors.Join(&rejection{"missing necessary objects"}, err)
+	}
+	return err
 }
 
 // rejection is an error whose text is for git to print.
