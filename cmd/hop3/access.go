@@ -132,7 +132,7 @@ func (s *server) handle(ctx context.Context, c *sshd.Call) int {
 // terminal is the client's terminal as a sandbox sees it.
 func terminal(p *sshd.Pty) *command.Pty {
 	sizes := make(chan sandbox.Window, 1) // holds the newest size that was not read yet
-	go func() { // ends when the client is gone, which closes Resize
+	go func() {                           // ends when the client is gone, which closes Resize
 		defer close(sizes)
 		for w := range p.Resize {
 			select {

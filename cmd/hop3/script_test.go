@@ -198,7 +198,7 @@ func (w *world) as(ts *testscript.TestScript, user string) {
 }
 
 func (w *world) sshOptions(ts *testscript.TestScript) []string {
-	return []string{"-F", "none", "-i", w.key(ts, w.user), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(w.root, ".known_hosts"), "-o", "LogLevel=ERROR"}
+	return []string{"-F", "none", "-i", w.key(ts, w.user), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(w.root, ".known_hosts")}
 }
 
 // ssh [-t] [-in FILE] ARG… calls the server. ! ssh wants a failure; code tells which.

@@ -50,6 +50,9 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 		return err
 	}
 	run := p.running(app, rel)
+	if err := p.checkHosts(a.app, run.Hosts); err != nil {
+		return err
+	}
 	if a.command && rel.ReleaseCommand != "" {
 		if err := p.releaseCommand(ctx, talk, run, rel.ReleaseCommand); err != nil {
 			return err
@@ -209,6 +212,21 @@ func (p *Pipeline) hosts(app *state.App, rel state.Release) []string {
 		}
 	}
 	return hosts
+}
+
+// checkHosts refuses names at which another app answers.
+func (p *Pipeline) checkHosts(app string, hosts []string) error {
+	for _, other := range p.Store.Apps() {
+		if other.Name == app {
+			continue
+		}
+		for _, h := range p.Hosts(other) {
+			if slices.Contains(hosts, h) {
+				return &state.Conflict{What: fmt.Sprintf("the name %s belongs to the app %s", h, other.Name), Mend: "choose another, or remove it there first"}
+			}
+		}
+	}
+	return nil
 }
 
 // formation is how many instances of each type run: what ps:scale said, over

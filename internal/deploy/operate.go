@@ -195,6 +195,9 @@ func (p *Pipeline) SetDomains(ctx context.Context, r Request, change func([]stri
 	if err != nil {
 		return err
 	}
+	if err := p.checkHosts(r.App, domains); err != nil {
+		return err
+	}
 	return p.adjust(ctx, r, nil, func(a *state.App) { a.Domains = domains })
 }
 

@@ -132,8 +132,12 @@ func checkManifest(p detect.Plan) error {
 		what = "a health check by command"
 	case m.Build.Test != "":
 		what = "[build] test"
-	case len(m.Nix.Inputs) > 0 || m.Nix.Nixpkgs != "":
-		what = "[nix] settings"
+	case m.Build.Builder != "":
+		what = "[build] builder"
+	case m.Port != 0:
+		what = "a [port] of its own; it has to listen on $PORT"
+	case len(m.Nix.Inputs) > 0:
+		what = "[nix] inputs"
 	default:
 		return nil
 	}

@@ -115,13 +115,18 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	}
 	talk.Hide(a.config)
 	built, err := p.build(ctx, talk, app, plan, src, o)
-	if err != nil || o.plan {
-		return errors.Join(err, planned(o))
+	if err != nil {
+		return err
+	}
+	fill(&a.release, plan, built)
+	if o.plan {
+		a.release.Config = a.config
+		p.preview(talk, app, a.release, built)
+		return &Failure{What: "nothing was deployed: -o plan only shows what would happen", Why: "plan only"}
 	}
 	if err := accept(); err != nil {
 		return fmt.Errorf("keep the pushed objects: %w", err)
 	}
-	fill(&a.release, plan, built)
 	talk.Step("Release v%d: %s (%s)", app.LastRelease+1, built.Out, sizeText(app, built.Size))
 	rel, err := p.activate(context.WithoutCancel(ctx), talk, a)
 	if err != nil {
@@ -130,14 +135,6 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	talk.Done("%s v%d is live in %.1f s", a.app, rel.Number, time.Since(started).Seconds())
 	talk.Line("%s", p.URL(a.app))
 	return nil
-}
-
-// planned is how a push that only asks for the plan ends: the ref stays.
-func planned(o options) error {
-	if !o.plan {
-		return nil
-	}
-	return &Failure{What: "nothing was deployed: -o plan only shows what would happen", Why: "plan only"}
 }
 
 func sizeText(app *state.App, size int64) string {
