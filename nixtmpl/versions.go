@@ -54,7 +54,7 @@ func choose(r detect.Runtime, have []string) (choice, error) {
 		return choice{}, &VersionError{Runtime: r.Name, Want: r.Version, From: r.From, Have: have}
 	}
 	c := choice{version: got, attr: attribute(r.Name, got)}
-	if want, at := numbers(r.Version), numbers(got); r.Name != "go" && len(want) > len(at) || r.Name != "go" && len(want) == 3 && compare(want, at) != 0 {
+	if want, at := numbers(strings.TrimPrefix(r.Version, "v")), numbers(got); r.Name != "go" && len(want) > len(at) || r.Name != "go" && len(want) == 3 && compare(want, at) != 0 {
 		c.warning = fmt.Sprintf("%s %s (%s) is served by %s %s of the package set", r.Name, r.Version, r.From, r.Name, got)
 	}
 	return c, nil
