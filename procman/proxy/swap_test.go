@@ -271,6 +271,16 @@ func TestUpgrade_ToHTTP2IsNotPassedOn(t *testing.T) {
 	}
 }
 
+func dialRaw(t *testing.T, addr string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, bufio.NewReader(c)
+}
+
 func TestShutdown_AnswersWhatHasBegun(t *testing.T) {
 	r := New(Options{Limits: Limits{ShutdownGrace: 50 * time.Millisecond}})
 	l := listen(t)
@@ -286,14 +296,7 @@ func TestShutdown_AnswersWhatHasBegun(t *testing.T) {
 	})}}); err != nil {
 		t.Fatal(err)
 	}
-	open := func() (net.Conn, *bufio.Reader) {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c, bufio.NewReader(c)
-	}
+	open := func() (net.Conn, *bufio.Reader) { return dialRaw(t, l.Addr().String()) }
 	ask := func(c net.Conn, path string) { fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: blog.test\r\n\r\n", path) }
 	answer := func(br *bufio.Reader) (bool, string) {
 		res, err := http.ReadResponse(br, nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -147,19 +148,16 @@ func (rt *route) retire(next *route) {
 // port, no trailing dot. It returns "" for what cannot be a host name or address.
 func normalizeHost(h string) string {
 	if strings.HasPrefix(h, "[") {
-		end := strings.IndexByte(h, ']')
-		if end < 0 || !validPort(h[end+1:]) {
-			return ""
-		}
-		h = h[:end+1]
-	} else if i := strings.IndexByte(h, ':'); i >= 0 {
+		return normalizeIPv6(h)
+	}
+	if i := strings.IndexByte(h, ':'); i >= 0 {
 		if !validPort(h[i:]) {
 			return ""
 		}
 		h = h[:i]
 	}
 	h = strings.TrimSuffix(h, ".")
-	if len(h) == 0 || len(h) > 253 {
+	if len(h) == 0 || len(h) > 253 || h[len(h)-1] == '.' {
 		return ""
 	}
 	upper := false
@@ -172,7 +170,6 @@ func normalizeHost(h string) string {
 			if i == 0 || h[i-1] == '.' {
 				return ""
 			}
-		case (c == '[' || c == ']' || c == ':') && h[0] == '[':
 		default:
 			return ""
 		}
@@ -181,6 +178,19 @@ func normalizeHost(h string) string {
 		return strings.ToLower(h)
 	}
 	return h
+}
+
+// normalizeIPv6 is normalizeHost for an address in brackets.
+func normalizeIPv6(h string) string {
+	end := strings.IndexByte(h, ']')
+	if end < 0 || !validPort(h[end+1:]) {
+		return ""
+	}
+	a, err := netip.ParseAddr(h[1:end])
+	if err != nil || !a.Is6() || a.Zone() != "" {
+		return ""
+	}
+	return "[" + a.String() + "]"
 }
 
 // validPort reports whether s is empty or a colon and at most five digits.
