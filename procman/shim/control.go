@@ -50,7 +50,7 @@ type controller struct {
 }
 
 func listen(f *os.File, token string) (*controller, error) {
-	// Listening again makes this process the peer that clients see.
+	// Who listens is the peer that clients see: they check that it is this process.
 	if err := unix.Listen(int(f.Fd()), 128); err != nil {
 		return nil, fmt.Errorf("listen on control socket: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -78,6 +79,9 @@ func hello(dir string, id Identity) (net.Conn, error) {
 		return nil, errors.Join(ErrGone, err)
 	}
 	a, err := ask(conn, order{Op: opHello})
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		err = errors.Join(ErrGone, err) // it has just ended
+	}
 	if err == nil && a.Token != id.Token {
 		err = ErrOther
 	}
@@ -219,10 +223,15 @@ func (i *Instance) Signal(sig syscall.Signal) error {
 // Kill ends everything of the instance at once; Done tells when it has happened.
 func (i *Instance) Kill() error {
 	err := i.command(order{Op: opKill})
-	if err == nil || errors.Is(err, syscall.ESRCH) {
+	switch {
+	case errors.Is(err, syscall.ESRCH):
 		return nil
+	case err != nil:
+		return i.force()
 	}
-	return i.force()
+	// A shim may take the order and then be stopped. Once it is gone this does nothing.
+	time.AfterFunc(answerTime, func() { _ = i.force() })
+	return nil
 }
 
 // force ends the instance from outside, for a shim that does not answer.
@@ -289,6 +298,9 @@ func (i *Instance) command(o order) error {
 	}
 	defer conn.Close()
 	_, err = ask(conn, o)
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return syscall.ESRCH
+	}
 	return err
 }
 

@@ -69,6 +69,10 @@ func run() error {
 	if err != nil {
 		return in.Refuse(err)
 	}
+	c, err := listen(in.File(fileListener), p.Token)
+	if err != nil {
+		return in.Refuse(err)
+	}
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	sandbox.Deafen()
@@ -79,11 +83,6 @@ func run() error {
 	out.Close()
 	errOut.Close()
 	if err := in.AwaitKeep(); err != nil { // nobody knows of this instance: it must not be
-		sandbox.KillAll()
-		return err
-	}
-	c, err := listen(in.File(fileListener), p.Token)
-	if err != nil {
 		sandbox.KillAll()
 		return err
 	}

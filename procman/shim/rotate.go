@@ -45,7 +45,7 @@ func (l *logFile) open() error {
 func (l *logFile) Write(b []byte) (int, error) {
 	total := len(b)
 	for len(b) > 0 {
-		if err := l.turn(); err != nil {
+		if err := l.turn(int64(bytes.IndexByte(b, '\n') + 1)); err != nil {
 			return total - len(b), err
 		}
 		n, err := l.append(b[:l.fitting(b)])
@@ -66,7 +66,7 @@ func (l *logFile) fitting(b []byte) int {
 	if i := bytes.LastIndexByte(b[:max(space, 0)], '\n'); i >= 0 {
 		return i + 1
 	}
-	return bytes.IndexByte(b, '\n') + 1 // a single record is larger than what is left
+	return bytes.IndexByte(b, '\n') + 1 // a record larger than a whole file
 }
 
 func (l *logFile) append(b []byte) (int, error) {
@@ -86,8 +86,9 @@ func (l *logFile) append(b []byte) (int, error) {
 	return n, nil
 }
 
-// turn makes sure that l.f is the file of that name and not full.
-func (l *logFile) turn() error {
+// turn makes sure that l.f is the file of that name and has room for so many
+// bytes more; a file that is empty has.
+func (l *logFile) turn(next int64) error {
 	var st unix.Stat_t
 	err := unix.Fstatat(int(l.dir.Fd()), l.name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	var own unix.Stat_t
@@ -98,7 +99,7 @@ func (l *logFile) turn() error {
 		return l.open()
 	}
 	l.size = own.Size
-	if l.size < l.limits.FileBytes {
+	if l.size == 0 || l.size+next <= l.limits.FileBytes {
 		return nil
 	}
 	d := int(l.dir.Fd())

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	if code, ok := shim.Reexec(); ok {
 		os.Exit(code)
 	}
-	if dir := os.Getenv(serverEnv); dir != "" {
-		os.Exit(serverMain(dir))
+	if os.Getenv(serverEnv) != "" {
+		os.Exit(serverMain())
 	}
 	os.Exit(testMain(m))
 }

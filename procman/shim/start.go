@@ -37,11 +37,11 @@ func Start(ctx context.Context, exe string, s Spec) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer files.close()
 	p := payload{Process: s.Process, Release: s.Release, LogName: filepath.Base(s.LogPath), Log: s.Log, Token: rand.Text()}
 	child, err := sandbox.Launch(ctx, exe, s.Sandbox, sandbox.LaunchOptions{
 		Marker: Marker, Payload: p, Files: files.list(), Stderr: files.stderr,
 	})
+	files.close() // or a socket without its shim would still take connections
 	if err != nil {
 		return nil, errors.Join(err, clean(s.Dir))
 	}
@@ -73,7 +73,12 @@ func register(child *sandbox.Child, dir, token string) (*Instance, error) {
 	if err := child.Keep(); err != nil {
 		return nil, err
 	}
-	return hold(dir, c, child.Wait)
+	i, err := hold(dir, c, child.Wait)
+	if errors.Is(err, ErrGone) { // so short was its life
+		_ = child.Wait() // the shim's own status says nothing about the app's
+		return ended(dir, c, true)
+	}
+	return i, err
 }
 
 // card is the content of instance.json.
@@ -194,7 +199,7 @@ func through(dir *os.File, name string) string {
 	return "/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + name
 }
 
-// socket binds the control socket. The directory is closed to others, so that
+// socket binds the control socket; the shim listens on it. The directory is closed to others, so that
 // nobody is there before the mode is set.
 func socket(dir *os.File) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -205,9 +210,6 @@ func socket(dir *os.File) (*os.File, error) {
 	err = unix.Bind(fd, &unix.SockaddrUnix{Name: through(dir, socketFile)})
 	if err == nil {
 		err = os.Chmod(through(dir, socketFile), 0o600)
-	}
-	if err == nil {
-		err = unix.Listen(fd, 128) // connections wait here until the shim serves them
 	}
 	if err != nil {
 		f.Close()

@@ -53,6 +53,10 @@ var commands = map[string]func(args []string){
 	"slow":   slow,
 	"tty":    tty,
 	"spawn":  spawn,
+	"order":  orderSocket,
+	"bomb":   bomb,
+	"long":   func(a []string) { fmt.Println(strings.Repeat("y", number(a[0]))); fmt.Println("after") },
+	"refill": refill,
 	"dial": func(a []string) {
 		c, err := net.Dial("tcp", a[0])
 		fmt.Println(err)
@@ -306,4 +310,38 @@ func threads() string {
 		out.Write(b)
 	}
 	return out.String()
+}
+
+// orderSocket sends a line to a socket and prints what comes back.
+func orderSocket(args []string) {
+	c, err := net.Dial("unix", args[0])
+	check(err)
+	_, err = fmt.Fprintln(c, args[1])
+	check(err)
+	_, _ = io.Copy(os.Stdout, c) // being cut off is an answer
+}
+
+// bomb starts copies of itself for ever.
+func bomb([]string) {
+	fmt.Println("bombing")
+	for {
+		if exec.Command(os.Args[0], "bomb").Start() != nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// refill prints 4 MiB, makes the second file, waits for the first, and prints again.
+func refill(args []string) {
+	for range 64 << 10 {
+		fmt.Println(strings.Repeat("z", 63))
+	}
+	check(os.WriteFile(args[1], nil, 0o644))
+	for {
+		if _, err := os.Stat(args[0]); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Println("room again")
 }
