@@ -79,7 +79,7 @@ func loadCmd(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	switch args[0] {
 	case "start":
-		w.load = startScriptLoad(w.client(), "http://"+args[1])
+		w.load = startScriptLoad(w.client(), "http://"+args[1], "")
 	case "stop":
 		done, failed := w.load.stop()
 		w.load = nil
@@ -91,14 +91,16 @@ func loadCmd(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 type scriptLoad struct {
-	end    chan struct{}
-	once   sync.Once
-	wg     sync.WaitGroup
-	done   atomic.Int64
-	failed atomic.Pointer[string]
+	end      chan struct{}
+	once     sync.Once
+	wg       sync.WaitGroup
+	done     atomic.Int64
+	failures atomic.Int64
+	failed   atomic.Pointer[string] // the last failure
 }
 
-func startScriptLoad(c *http.Client, url string) *scriptLoad {
+// startScriptLoad asks for url, under the name host if there is one, 200 times a second.
+func startScriptLoad(c *http.Client, url, host string) *scriptLoad {
 	l := &scriptLoad{end: make(chan struct{})}
 	l.wg.Go(func() {
 		tick := time.NewTicker(5 * time.Millisecond)
@@ -108,16 +110,21 @@ func startScriptLoad(c *http.Client, url string) *scriptLoad {
 			case <-l.end:
 				return
 			case <-tick.C:
-				l.wg.Go(func() { l.one(c, url) })
+				l.wg.Go(func() { l.one(c, url, host) })
 			}
 		}
 	})
 	return l
 }
 
-func (l *scriptLoad) one(c *http.Client, url string) {
+func (l *scriptLoad) one(c *http.Client, url, host string) {
 	defer l.done.Add(1)
-	res, err := c.Get(url)
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	var res *http.Response
+	if err == nil {
+		req.Host = host
+		res, err = c.Do(req)
+	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, res.Body)
 		res.Body.Close()
@@ -127,6 +134,7 @@ func (l *scriptLoad) one(c *http.Client, url string) {
 	}
 	if err != nil {
 		text := err.Error()
+		l.failures.Add(1)
 		l.failed.Store(&text)
 	}
 }

@@ -66,8 +66,19 @@ func openToolchains(ctx context.Context, c config.Config, remembered string, log
 	if t.debian, err = openDebian(c, n); err != nil {
 		return nil, err
 	}
-	t.builder.Set = t.debian
+	t.builder.Set, t.builder.Nix = t.debian, shellDriver{n, t.debian}
 	return t, nil
+}
+
+// A shellDriver shows the set's static shell to builds as /bin/sh, which npm's
+// scripts and node-gyp call. The set may get another when it is locked again.
+type shellDriver struct {
+	*nix.Nix
+	set *packages.Set
+}
+
+func (d shellDriver) Build(ctx context.Context, b nix.BuildRequest) (nix.BuildResult, error) {
+	return d.WithShell(d.set.Shell()).Build(ctx, b)
 }
 
 func openDebian(c config.Config, n *nix.Nix) (*packages.Set, error) {

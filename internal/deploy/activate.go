@@ -26,6 +26,7 @@ type activation struct {
 	restart []string // types whose processes are replaced even if unchanged
 	command bool     // run the release command first
 	pushed  bool     // the release's commit becomes the branch
+	times   *timings // where to write how long it took, may be nil
 }
 
 // activate makes a release live: it records it, runs its release command,
@@ -49,6 +50,10 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 	if err != nil {
 		return err
 	}
+	if a.times == nil {
+		a.times = &timings{}
+	}
+	began := time.Now()
 	run := p.running(app, rel)
 	if err := p.checkHosts(a.app, run.Hosts); err != nil {
 		return err
@@ -58,10 +63,11 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 			return err
 		}
 	}
+	a.times.release = time.Since(began)
 	talk.Step("Starting %s", formationText(run))
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
-	_, err = p.Supervisor.Swap(ctx, run, procman.SwapOptions{
+	done, err := p.Supervisor.Swap(ctx, run, procman.SwapOptions{
 		Progress: out,
 		Restart:  a.restart,
 		Commit:   func() error { return p.promote(a, rel.Number) },
@@ -69,6 +75,7 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 	if err != nil {
 		return swapFailure(err)
 	}
+	a.times.boot, a.times.swap = done.Boot, done.Took-done.Boot
 	return nil
 }
 

@@ -106,10 +106,12 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	if err := p.checkDisk(); err != nil {
 		return err
 	}
+	var times timings
 	plan, err := p.detect(ctx, talk, src)
 	if err != nil {
 		return err
 	}
+	times.detect = time.Since(started)
 	if a.config, err = generated(app, plan); err != nil {
 		return err
 	}
@@ -118,6 +120,7 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	if err != nil {
 		return err
 	}
+	times.build = time.Since(started) - times.detect
 	fill(&a.release, plan, built)
 	if o.plan {
 		a.release.Config = a.config
@@ -128,13 +131,25 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 		return fmt.Errorf("keep the pushed objects: %w", err)
 	}
 	talk.Step("Release v%d: %s (%s)", app.LastRelease+1, built.Out, sizeText(app, built.Size))
+	a.times = &times
 	rel, err := p.activate(context.WithoutCancel(ctx), talk, a)
 	if err != nil {
 		return err
 	}
+	if o.verbose {
+		talk.Line("%s", times)
+	}
 	talk.Done("%s v%d is live in %.1f s", a.app, rel.Number, time.Since(started).Seconds())
 	talk.Line("%s", p.URL(a.app))
 	return nil
+}
+
+// timings are where a deploy's time went.
+type timings struct{ detect, build, release, boot, swap time.Duration }
+
+func (t timings) String() string {
+	ms := func(d time.Duration) int64 { return d.Milliseconds() }
+	return fmt.Sprintf("took: detect %d ms, build %d ms, release command %d ms, start %d ms, swap %d ms", ms(t.detect), ms(t.build), ms(t.release), ms(t.boot), ms(t.swap))
 }
 
 func sizeText(app *state.App, size int64) string {
