@@ -16,7 +16,8 @@ type Limits struct {
 	Idle time.Duration
 	// BodyIdle is how long a request's body may stand still (60 s).
 	BodyIdle time.Duration
-	// Dial is the time to connect to a backend (1 s: it is on this machine).
+	// Dial is the time to connect to a backend (5 s: a full listen queue drops
+	// the first attempt, and the kernel tries again after 1 s and 3 s).
 	Dial time.Duration
 	// ResponseHeader is how long an app may take to begin its answer once it
 	// has the request (60 s, then 504). It is exact to a quarter, upwards.
@@ -69,7 +70,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.ReadHeader, 10 * time.Second},
 		{&l.Idle, 120 * time.Second},
 		{&l.BodyIdle, 60 * time.Second},
-		{&l.Dial, time.Second},
+		{&l.Dial, 5 * time.Second},
 		{&l.ResponseHeader, 60 * time.Second},
 		{&l.Continue, time.Second},
 		{&l.UpstreamIdle, 1500 * time.Millisecond},
