@@ -232,7 +232,10 @@ func TestExit_ForkBomb(t *testing.T) {
 
 func TestClose_LetsItLive(t *testing.T) {
 	s := spec(t, "sleep")
-	i := start(t, s)
+	i, err := shim.Start(t.Context(), sandbox.Executable(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := i.Close(); err != nil {
 		t.Fatal(err)
 	}
