@@ -293,6 +293,16 @@ func (g *Cgroup) birth() *os.File {
 // join moves pid under the limits.
 func (g *Cgroup) join(pid int) error { return g.move(pid, func(dir string) string { return dir }) }
 
+// enter moves pid under the limits, and among those whom Kill ends, for good.
+func (g *Cgroup) enter(pid int) error {
+	if g.Tree != "" && g.Init == "" {
+		if err := putText(g.Tree, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return fmt.Errorf("join cgroup: %w", err)
+		}
+	}
+	return g.join(pid)
+}
+
 // leave moves pid out again. The init does so after it has started the app,
 // which stays: a limit that the app has reached must not hit its init.
 func (g *Cgroup) leave(pid int) error {

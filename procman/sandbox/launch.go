@@ -184,6 +184,11 @@ func (c *Child) handshake(s Spec, o LaunchOptions, spec *os.File) error {
 			return err
 		}
 	}
+	if s.Join != 0 && s.Within != nil {
+		if err := s.Within.enter(c.Pid); err != nil {
+			return err
+		}
+	}
 	if err := c.ctl.send(message{Go: true}, nil); err != nil && !gone(err) {
 		return fmt.Errorf("start sandbox: %w", err)
 	}

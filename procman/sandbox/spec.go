@@ -68,6 +68,9 @@ type Spec struct {
 	// started inside that one, with its root and namespaces. Closure, AppDir,
 	// DataDir, Hostname, Cgroup and PrivateNetwork are then not used.
 	Join int
+	// Within is the cgroup that a process which joins goes into, limits and
+	// all. Nil leaves it in the caller's.
+	Within *Cgroup `json:"-"`
 	// Bare runs the process without namespaces, own root and uid: for
 	// machines that can give none and operators who accept that. Dir is then
 	// a host directory.

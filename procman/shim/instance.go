@@ -214,6 +214,14 @@ func (i *Instance) Exit() ExitStatus {
 // Usage is what the instance uses now, as far as its cgroup counts it.
 func (i *Instance) Usage() sandbox.Usage { return i.card.Cgroup.Usage() }
 
+// Enter runs a command inside of the instance: s gives the command, its
+// environment and the app's uid; the rest is the instance's own. The command
+// ends with the instance, and counts against its limits.
+func (i *Instance) Enter(ctx context.Context, exe string, s sandbox.Spec, stdio sandbox.Stdio) (ExitStatus, error) {
+	s.Join, s.Within = i.card.Identity.Pid, i.card.Cgroup
+	return sandbox.Run(ctx, exe, s, stdio)
+}
+
 // Signal sends sig to the app's main process. An instance that has ended
 // gives syscall.ESRCH.
 func (i *Instance) Signal(sig syscall.Signal) error {

@@ -54,6 +54,11 @@ var commands = map[string]func(args []string){
 	"tty":    tty,
 	"spawn":  spawn,
 	"order":  orderSocket,
+	"touch": func(a []string) {
+		check(os.WriteFile(a[0], []byte("written"), 0o644))
+		fmt.Println("touched")
+		forever()
+	},
 	"bomb":   bomb,
 	"long":   func(a []string) { fmt.Println(strings.Repeat("y", number(a[0]))); fmt.Println("after") },
 	"refill": refill,
