@@ -89,7 +89,15 @@ func TestDetect_Start(t *testing.T) {
 			t.Errorf("%q: %q, %v, want %q", c.tree, got, err, c.web)
 		}
 	}
-	_, err := Detect(files("package.json", `{}`))
+	p, err := Detect(files("main.py", "", "hop3.toml", "[processes.mail]\ncommand = \"m\"\n"))
+	if err != nil || p.Processes.Command("web") != "python3 main.py" || p.Processes.Command("mail") != "m" {
+		t.Errorf("hop3.toml adds to what is detected: %+v, %v", p.Processes, err)
+	}
+	p, err = Detect(files("main.py", "", "Procfile", "bot: python3 main.py\n"))
+	if err != nil || len(p.Processes) != 1 {
+		t.Errorf("a Procfile is the whole list: %+v, %v", p.Processes, err)
+	}
+	_, err = Detect(files("package.json", `{}`))
 	if s, ok := errors.AsType[*StartError](err); !ok || !slices.Contains(s.Tried, "package.json scripts.start") || !strings.Contains(s.Hint(), "Procfile") {
 		t.Error(err)
 	}

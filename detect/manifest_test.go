@@ -27,15 +27,8 @@ func manifestOf(t *testing.T, pairs ...string) (Manifest, error) {
 	return readManifest(tr)
 }
 
-func TestManifest_AllKeys(t *testing.T) {
-	m, err := manifestOf(t,
-		"ENV", "A=env\nB=\"two words\"\n# c\n",
-		"app.json", `{"env":{"A":"json","S":{"generator":"secret"},"D":{"value":"d","description":"x"}},"formation":{"web":{"quantity":2}},
-			"scripts":{"dokku":{"predeploy":"pre","postdeploy":"post"}},"healthchecks":{"web":[{"type":"startup","path":"/up","attempts":3}]},
-			"cron":[{"command":"c","schedule":"@daily"}]}`,
-		"Procfile", "web: old\nworker: w\n",
-		".slugignore", "*.psd\n# x\n/test\n",
-		"hop3.toml", `
+// allKeys is a hop3.toml with every key that is read, and two that will be.
+const allKeys = `
 [metadata]
 id = "shop"
 title = "Shop"
@@ -83,14 +76,31 @@ command = "clean"
 [[volumes]]
 name = "uploads"
 path = "public/uploads"
+[backup]
+paths = ["x"]
+[waf]
+on = true
 [nix]
 nixpkgs = "github:NixOS/nixpkgs/abc"
 inputs = { x = "y" }
-`)
+`
+
+func TestManifest_AllKeys(t *testing.T) {
+	m, err := manifestOf(t,
+		"ENV", "A=env\nB=\"two words\"\n# c\n",
+		"app.json", `{"env":{"A":"json","S":{"generator":"secret"},"D":{"value":"d","description":"x"}},"formation":{"web":{"quantity":2}},
+			"scripts":{"dokku":{"predeploy":"pre","postdeploy":"post"}},"healthchecks":{"web":[{"type":"startup","path":"/up","attempts":3}]},
+			"cron":[{"command":"c","schedule":"@daily"}]}`,
+		"Procfile", "web: old\nworker: w\n",
+		".slugignore", "*.psd\n# x\n/test\n",
+		"hop3.toml", allKeys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	three := 3
+	if len(m.warnings) != 2 || !strings.Contains(m.warnings[0], "backup is not used yet") {
+		t.Errorf("warnings %q", m.warnings)
+	}
 	w := m.Processes["worker"]
 	switch {
 	case m.ID != "shop", m.Env["A"] != "toml", m.Env["B"] != "two words", m.Env["D"] != "d", m.Env["N"] != "3":

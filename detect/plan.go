@@ -178,9 +178,11 @@ func (p *Plan) start(name, command, from string) {
 	p.Processes = append(p.Processes, Process{name, command, from})
 }
 
-// wantsStart reports whether the stack has to find the command of web itself.
+// wantsStart reports whether the stack has to find the command of web itself. A Procfile is the whole list of processes, as
+// everywhere; what hop3.toml declares is added to what is detected.
 func (p *Plan) wantsStart() bool {
-	return p.Processes.Command("web") == "" && p.Static == "" && len(p.Processes) == 0
+	listed := slices.ContainsFunc(p.Processes, func(q Process) bool { return q.From == "Procfile" || q.Name == "web" })
+	return !listed && p.Static == ""
 }
 
 func (p *Plan) try(what string) { p.tried = append(p.tried, what) }

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -95,38 +96,59 @@ func readTOML(t *tree, m *Manifest) error {
 	if err != nil {
 		return err
 	}
-	f, err := parseTOML(b)
+	f, unused, err := parseTOML(b)
 	if err != nil {
 		return err
+	}
+	for _, k := range unused {
+		m.warnf("hop3.toml:%d: %s is not used yet", keyLine(string(b), strings.Split(k, ".")), k)
 	}
 	return f.merge(string(b), m)
 }
 
+// later returns the keys that Hop3 gives a meaning to and this program does not yet: they warn instead of failing.
+func later() []string {
+	return []string{
+		"addons", "backup", "cli", "contexts", "docker", "ports", "provider", "static", "test", "waf", "domains._policy",
+		"build.toolchain", "build.pip-install", "build.ignore", "build.ignore-file",
+		"run.packages", "run.static", "run.healthcheck", "run.healthcheck-timeout",
+	}
+}
+
 // parseTOML decodes hop3.toml strictly: an unknown key is a [*ParseError] that names it, its line and the nearest known one.
-func parseTOML(data []byte) (tomlFile, error) {
-	var f tomlFile
+// unused are the keys of later that it holds.
+func parseTOML(data []byte) (f tomlFile, unused []string, err error) {
 	md, err := toml.Decode(string(data), &f)
 	if err != nil {
-		if pe, ok := errors.AsType[toml.ParseError](err); ok {
-			msg := pe.Message
-			if msg == "" {
-				msg = pe.Error()
+		return f, nil, tomlError(data, err)
+	}
+	for _, k := range md.Undecoded() {
+		if k[0] == "env" || k[0] == "port" {
+			continue // mergeEnv and mergePort read these
+		}
+		name := k.String()
+		if i := slices.IndexFunc(later(), func(l string) bool { return name == l || strings.HasPrefix(name, l+".") }); i >= 0 {
+			if l := later()[i]; !slices.Contains(unused, l) {
+				unused = append(unused, l)
 			}
-			return f, &ParseError{File: "hop3.toml", Line: pe.Position.Line, Msg: msg}
+			continue
 		}
-		line := 0
-		if k := lastKey.FindStringSubmatch(err.Error()); k != nil {
-			line = keyLine(string(data), strings.Split(k[1], "."))
-		}
-		return f, &ParseError{File: "hop3.toml", Line: line, Msg: strings.TrimPrefix(err.Error(), "toml: ")}
+		return f, nil, &ParseError{File: "hop3.toml", Line: keyLine(string(data), k),
+			Msg: fmt.Sprintf("unknown key %q%s", clip(name), didYouMean(k[len(k)-1], knownKeys(reflect.TypeFor[tomlFile](), k[:len(k)-1])))}
 	}
-	unknown := slices.DeleteFunc(md.Undecoded(), func(k toml.Key) bool { return k[0] == "env" || k[0] == "port" }) // read by mergeEnv, mergePort
-	if len(unknown) > 0 {
-		k := unknown[0]
-		return f, &ParseError{File: "hop3.toml", Line: keyLine(string(data), k),
-			Msg: fmt.Sprintf("unknown key %q%s", clip(k.String()), didYouMean(k[len(k)-1], knownKeys(reflect.TypeFor[tomlFile](), k[:len(k)-1])))}
+	return f, unused, nil
+}
+
+// tomlError finds the line of what the decoder complains about.
+func tomlError(data []byte, err error) error {
+	if pe, ok := errors.AsType[toml.ParseError](err); ok {
+		return &ParseError{File: "hop3.toml", Line: pe.Position.Line, Msg: cmp.Or(pe.Message, pe.Error())}
 	}
-	return f, nil
+	line := 0
+	if k := lastKey.FindStringSubmatch(err.Error()); k != nil {
+		line = keyLine(string(data), strings.Split(k[1], "."))
+	}
+	return &ParseError{File: "hop3.toml", Line: line, Msg: strings.TrimPrefix(err.Error(), "toml: ")}
 }
 
 var lastKey = regexp.MustCompile(`last key "([^"]+)"`)

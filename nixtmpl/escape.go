@@ -19,9 +19,6 @@ var escapers = template.FuncMap{
 	"comment":  comment,
 }
 
-// plain are functions that make values and print nothing by themselves.
-var plain = template.FuncMap{}
-
 // quote returns s as a double-quoted Nix string. A NUL byte and invalid UTF-8 cannot be written in Nix.
 func quote(s string) (string, error) {
 	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {

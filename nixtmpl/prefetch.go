@@ -2,7 +2,7 @@ package nixtmpl
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // old lock files carry sha1, and nix checks it too
+	"crypto/sha1" // old lock files carry sha1, and nix checks it too
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
@@ -162,7 +162,7 @@ func (f npmFile) download(ctx context.Context, registry, file string) (err error
 
 func (f npmFile) hash() hash.Hash {
 	if f.algo == "sha1" {
-		return sha1.New() //nolint:gosec // see the import
+		return sha1.New()
 	}
 	return sha512.New()
 }

@@ -119,7 +119,7 @@ func TestReal_HashKept(t *testing.T) {
 func TestReal_Shapes(t *testing.T) {
 	const goMain = "package main\n\nimport (\n\t\"net/http\"\n\t\"os\"\n)\n\nfunc main() {\n\tb, _ := os.ReadFile(\"page.txt\")\n\thttp.ListenAndServe(os.Getenv(\"HOST\")+\":\"+os.Getenv(\"PORT\"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(b) }))\n}\n"
 	for name, files := range map[string]map[string]string{
-		"go-without-module": {"main.go": goMain, "page.txt": "version 1"},
+		"go-without-module": {".tool-versions": "golang 1.22\n", "main.go": goMain, "page.txt": "version 1"},
 		"go-root-in-folder": {"hop3.toml": "[build]\nroot = \"svc\"\nbefore-build = \"echo version 1 > page.txt\"\n", "svc/go.mod": "module example.org/svc\n\ngo 1.22\n", "svc/main.go": goMain},
 		"go-vendored": {
 			"go.mod": "module example.org/v\n\ngo 1.22\n\nrequire example.com/lib v1.0.0\n", "go.sum": "",

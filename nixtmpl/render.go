@@ -34,7 +34,7 @@ var files embed.FS
 var templates = template.Must(loadTemplates(files))
 
 func loadTemplates(fsys fs.FS) (*template.Template, error) {
-	t := template.New("").Option("missingkey=error").Funcs(escapers).Funcs(plain)
+	t := template.New("").Option("missingkey=error").Funcs(escapers)
 	return t, fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
