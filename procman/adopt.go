@@ -91,7 +91,8 @@ type leftover struct {
 func (a *app) leftovers() []*leftover {
 	var out []*leftover
 	known := map[string]bool{}
-	rec, err := readRecord(a.dir)
+	rec, seq, err := readRecord(a.dir)
+	a.seq = seq // the owner waits for its turn, or is the caller
 	if err != nil {
 		a.log.WithError(err).Error("record not read: processes of the last run are stopped, not taken over")
 		rec = &record{}

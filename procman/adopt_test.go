@@ -136,8 +136,11 @@ func TestAdopt_AfterKill9(t *testing.T) {
 func TestAdopt_WithoutARecordNothingSurvives(t *testing.T) {
 	dir := worldDir(t)
 	before := killedServer(t, dir)
-	record := filepath.Join(dir, "run", recordName)
-	if err := os.WriteFile(record, []byte("{torn"), 0o600); err != nil {
+	_, seq, err := readRecord(filepath.Join(dir, "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(recordPath(filepath.Join(dir, "run"), seq), []byte("{torn"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, dir: dir}

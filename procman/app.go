@@ -30,6 +30,7 @@ type app struct {
 	release *Release // nil: nothing is live
 	dir     string   // RunDir, "" as long as nothing has been started
 	logs    string   // LogDir
+	seq     uint64   // of the newest record
 	adopted bool     // what an earlier supervisor left has been dealt with
 	hold    time.Duration
 	live    map[slot]*instance
@@ -166,7 +167,8 @@ func (a *app) changed() {
 	if a.dir == "" {
 		return
 	}
-	if err := writeRecord(a.dir, &r); err != nil {
+	a.seq++
+	if err := writeRecord(a.dir, a.seq, &r); err != nil {
 		a.log.WithError(err).Error("record not written: a restart of the server now would lose sight of processes")
 	}
 }

@@ -124,7 +124,6 @@ func (i *instance) prepare(r *Release, cancel context.CancelFunc) (*run, error) 
 		return nil, err
 	}
 	i.cancel, i.starting = cancel, make(chan struct{})
-	i.exit = nil
 	i.set(Starting)
 	i.app.changed()
 	return &run{i: i, r: r, spec: spec, port: i.port}, nil

@@ -177,6 +177,23 @@ func rotate(t *testing.T, path string, keep int) {
 	}
 }
 
+// writeAndRotate writes lines of process p, and rotates after each perFile of them, at most two files ahead of what the
+// reader has seen.
+func writeAndRotate(t *testing.T, dir, p string, seenBy <-chan int, lines, perFile int) {
+	path := filepath.Join(dir, p+"-v1-x"+strings.ReplaceAll(p, ".", "")+".log")
+	for n := range lines {
+		if n > 0 && n%perFile == 0 {
+			for seen := range seenBy {
+				if seen >= n-2*perFile {
+					break
+				}
+			}
+			rotate(t, path, 5)
+		}
+		appendLog(t, path, shim.Record{Time: time.Now(), Stream: 'o', Process: p, Release: 1, Text: fmt.Appendf(nil, "%s %d", p, n)})
+	}
+}
+
 // TestLogs_FollowNeitherLosesNorRepeats follows two instances that write and rotate as fast as they can, while a third
 // appears later. The writers wait for the reader before they rotate files away that it has not seen: no reader could keep
 // up with files that are removed.
@@ -195,22 +212,8 @@ func TestLogs_FollowNeitherLosesNorRepeats(t *testing.T) {
 	}()
 	progress := map[string]chan int{}
 	for _, p := range []string{"web.1", "web.2", "worker.1"} {
-		seenBy := make(chan int, lines)
-		progress[p] = seenBy
-		go func() {
-			path := filepath.Join(dir, p+"-v1-x"+p[len(p)-1:]+p[:1]+p[1:2]+".log")
-			for n := range lines {
-				if n > 0 && n%perFile == 0 {
-					for seen := range seenBy {
-						if seen >= n-2*perFile { // at most two rotated files are unread
-							break
-						}
-					}
-					rotate(t, path, 5)
-				}
-				appendLog(t, path, shim.Record{Time: time.Now(), Stream: 'o', Process: p, Release: 1, Text: fmt.Appendf(nil, "%s %d", p, n)})
-			}
-		}()
+		progress[p] = make(chan int, lines)
+		go writeAndRotate(t, dir, p, progress[p], lines, perFile)
 	}
 	next := map[string]int{}
 	b := make([]byte, 32<<10)

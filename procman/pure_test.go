@@ -268,15 +268,18 @@ func FuzzParseRecord(f *testing.F) {
 
 func TestRecord_RoundTripAndRefusal(t *testing.T) {
 	dir := t.TempDir()
-	if r, err := readRecord(dir); err != nil || len(r.Instances) != 0 {
+	if r, seq, err := readRecord(dir); err != nil || len(r.Instances) != 0 || seq != 0 {
 		t.Fatalf("no record: %+v, %v", r, err)
 	}
-	want := &record{App: "blog", Instances: []recordInstance{{ID: "abc", Type: "web", Index: 1, Port: 20001, State: Ready}}}
-	if err := writeRecord(dir, want); err != nil {
+	if err := writeRecord(dir, 1, &record{}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readRecord(dir)
-	if err != nil || got.Version != recordVersion || !slices.Equal(got.Instances, want.Instances) {
+	want := &record{App: "blog", Instances: []recordInstance{{ID: "abc", Type: "web", Index: 1, Port: 20001, State: Ready}}}
+	if err := writeRecord(dir, 2, want); err != nil {
+		t.Fatal(err)
+	}
+	got, seq, err := readRecord(dir)
+	if err != nil || seq != 2 || got.Version != recordVersion || !slices.Equal(got.Instances, want.Instances) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "{", `{"version":0}`, `{"version":9}`, `{"version":1,"instances":[{"id":"a/b","type":"web","index":1}]}`,

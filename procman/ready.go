@@ -66,12 +66,13 @@ func (p *probe) web(ctx context.Context) error {
 	begun := time.Now()
 	deadline := time.NewTimer(p.timeout)
 	defer deadline.Stop()
+	asking, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
 	client := p.client()
-	defer client.CloseIdleConnections()
 	last := &notReady{reason: NeverListen}
 	looked, unhealthy := false, 0
 	for wait := probeFirst; ; wait = min(wait*3/2, probeMax) {
-		last = p.once(ctx, client, last)
+		last = p.once(asking, client, last)
 		if last == nil {
 			return nil
 		}
@@ -126,6 +127,9 @@ func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *
 	req.Header.Set("X-Forwarded-Proto", "https")
 	req.Header.Set("X-Forwarded-For", Loopback)
 	res, err := client.Do(req)
+	if ctx.Err() != nil && last.reason == Unhealthy {
+		return last // the time is over: what it said before counts
+	}
 	if err != nil {
 		return &notReady{Unhealthy, fmt.Sprintf("accepts on port %d and does not answer by HTTP: %v", p.port, bare(err))}
 	}

@@ -117,7 +117,7 @@ func TestSwap_AFailedReleaseChangesNothing(t *testing.T) {
 		"crashing worker": {[]string{"web: web", "worker: exit 1"}, 0, EndedEarly, "worker.1", []string{"exited with status 1"}},
 		"signal":          {[]string{"web: killed", "worker: worker"}, 0, EndedEarly, "web.1", []string{"SIGKILL"}},
 		"never listens":   {[]string{"web: never", "worker: worker"}, 300 * time.Millisecond, NeverListen, "web.1", []string{"did not listen", "$PORT"}},
-		"wrong port":      {[]string{"web: wrong", "worker: worker"}, time.Second, WrongPort, "web.1", []string{"listens on port", "not on PORT="}},
+		"wrong port":      {[]string{"web: wrong", "worker: worker"}, lookAfter + time.Second, WrongPort, "web.1", []string{"listens on port", "not on PORT="}},
 		"sick":            {[]string{"web: sick", "worker: worker"}, 500 * time.Millisecond, Unhealthy, "web.1", []string{"status 500"}},
 		"no program":      {[]string{"web: web", "worker: worker | cat"}, 0, NotStarted, "worker.1", []string{"needs a shell", "bash"}},
 	} {
@@ -126,7 +126,11 @@ func TestSwap_AFailedReleaseChangesNothing(t *testing.T) {
 			r.StartTimeout = tc.timeout
 		}
 		committed := false
-		_, err := w.sup.Swap(t.Context(), r, SwapOptions{Commit: func() error { committed = true; return nil }})
+		var out output
+		_, err := w.sup.Swap(t.Context(), r, SwapOptions{Progress: &out, Commit: func() error { committed = true; return nil }})
+		if tc.reason == WrongPort && !strings.Contains(out.String(), "; waiting\n") {
+			t.Errorf("%s: the pusher was told only %q", name, out.String())
+		}
 		e, ok := errors.AsType[*StartError](err)
 		if !ok || e.Reason != tc.reason || e.Process != tc.process || committed {
 			t.Errorf("%s: %v (%+v), committed %v", name, err, e, committed)
@@ -270,7 +274,7 @@ func TestSwap_UnderLoadLosesNothing(t *testing.T) {
 	var first atomic.Pointer[string]
 	var clients sync.WaitGroup
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-	for n := range 8 {
+	for n := range 4 {
 		clients.Go(func() {
 			for ctx.Err() == nil {
 				method, body := http.MethodGet, ""

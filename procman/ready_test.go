@@ -1,0 +1,112 @@
+package procman
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// probeOf asks a server of this process.
+func probeOf(t *testing.T, h http.HandlerFunc) *probe {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return &probe{
+		port: s.Listener.Addr().(*net.TCPAddr).Port, pid: os.Getpid(), host: "blog.test",
+		health: Health{Timeout: 5 * time.Second}, timeout: 300 * time.Millisecond, done: make(chan struct{}),
+		note: func(string) {},
+	}
+}
+
+func TestProbe_WhatCountsAsReady(t *testing.T) {
+	for _, tc := range []struct {
+		path   string
+		status int
+		ready  bool
+	}{
+		{"", 200, true}, {"", 302, true}, {"", 404, true}, {"", 401, true}, {"", 500, false}, {"", 503, false},
+		{"/up", 200, true}, {"/up", 204, true}, {"/up", 302, true}, {"/up", 404, false}, {"/up", 500, false},
+	} {
+		var asked atomic.Value
+		p := probeOf(t, func(w http.ResponseWriter, r *http.Request) {
+			asked.Store(r.Host + r.URL.Path)
+			w.WriteHeader(tc.status)
+		})
+		p.health.Path, p.health.Retries, p.timeout = tc.path, 2, time.Minute
+		err := p.web(t.Context())
+		odd, bad := errors.AsType[*notReady](err)
+		if tc.ready && err != nil || !tc.ready && (!bad || odd.reason != Unhealthy || !strings.Contains(err.Error(), fmt.Sprint(tc.status))) {
+			t.Errorf("%q answers %d: %v", tc.path, tc.status, err)
+		}
+		if want := "blog.test" + orElse(tc.path, "/"); asked.Load() != want {
+			t.Errorf("asked %v, want %s", asked.Load(), want)
+		}
+	}
+}
+
+func TestProbe_WaitsUntilItIsWell(t *testing.T) {
+	var n atomic.Int32
+	p := probeOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1) < 4 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	p.timeout = time.Minute
+	if err := p.web(t.Context()); err != nil || n.Load() != 4 {
+		t.Errorf("%v after %d", err, n.Load())
+	}
+	n.Store(0)
+	p.health.Retries = 2
+	if err := p.web(t.Context()); err == nil || n.Load() != 2 {
+		t.Errorf("%v after %d", err, n.Load())
+	}
+}
+
+func TestProbe_AnAppThatHangsIsNotWaitedForLonger(t *testing.T) {
+	hang := make(chan struct{})
+	p := probeOf(t, func(http.ResponseWriter, *http.Request) { <-hang })
+	defer close(hang)
+	p.health.Timeout = time.Hour
+	if _, ok := errors.AsType[*notReady](p.web(t.Context())); !ok {
+		t.Error("ready")
+	}
+}
+
+// TestSwap_APortThatSomebodyElseTook has the test itself answer on the port that the app should listen on.
+func TestSwap_APortThatSomebodyElseTook(t *testing.T) {
+	if isolation() == IsolationNone {
+		t.Skip("processes are not told apart without a sandbox")
+	}
+	w := newWorld(t)
+	r := w.release("web: never")
+	r.StartTimeout = 2 * time.Second
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.sup.Swap(t.Context(), r, SwapOptions{})
+		done <- err
+	}()
+	port := 0
+	w.until("the process", func(all []Instance) bool {
+		if len(all) == 1 && all[0].Pid != 0 {
+			port = all[0].Port
+		}
+		return port != 0
+	})
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.NotFoundHandler()}
+	go s.Serve(l)
+	defer s.Close()
+	if e, ok := errors.AsType[*StartError](<-done); !ok || e.Reason != PortTaken {
+		t.Errorf("%+v", e)
+	}
+}
