@@ -68,7 +68,8 @@ type host struct {
 	accepts sync.WaitGroup
 	mu      sync.Mutex
 	idle    *sync.Cond
-	calls   int
+	calls   int // under way
+	served  int // ever begun
 	errs    []error
 }
 
@@ -122,7 +123,8 @@ func (h *host) serve(alive, conn net.Conn) {
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	var hi hello
-	h.mu.Lock() // what the test has set before it called git
+	h.mu.Lock() // also shows what the test has set before it called git
+	h.served++
 	h.mu.Unlock()
 	if err = errors.Join(err, json.Unmarshal([]byte(line), &hi)); err == nil {
 		err = h.call(ctx, hi, in, conn)

@@ -327,3 +327,19 @@ func TestUploadPack_HidesOwnRefs(t *testing.T) {
 	}
 	wantIn(t, h.git(dir, 1, "push", "hop3", "main:refs/hop3/releases/2"), "refs/hop3/ belongs to the server")
 }
+
+// A client that is cut off while it writes never reads why: the rest of a refused pack is read.
+func TestPush_LargeRefusedPackStillGetsItsVerdict(t *testing.T) {
+	h := newHost(t)
+	dir := h.work()
+	h.commit(dir, "noise", randomText(8<<20))
+	before := snapshot(t, h.repo.Dir())
+	wantIn(t, h.git(dir, 1, "push", "hop3", "main:feature"), "(only main deploys; run git push hop3 feature:main)")
+	h.server.Limits.PackBytes = 5 << 20
+	wantIn(t, h.git(dir, 1, "push", "hop3", "main"), "remote:  !     push rejected: the push is larger than 5 MiB",
+		"max_push_size", "! [remote rejected] main -> main (unpacker error)")
+	wantSame(t, h, before)
+	if err := h.errors(); err != nil {
+		t.Error(err)
+	}
+}
