@@ -9,61 +9,19 @@ func arm64Table() filterTable {
 		machine: "arm64", arch: unix.AUDIT_ARCH_AARCH64, x32: false,
 		clone: 220, clone3: 435, ioctl: 29, socket: 198,
 		deny: []uint32{
-			40,  // mount
-			39,  // umount2
-			41,  // pivot_root
-			51,  // chroot
-			430, // fsopen
-			431, // fsconfig
-			432, // fsmount
-			433, // fspick
-			428, // open_tree
-			467, // open_tree_attr
-			429, // move_mount
-			442, // mount_setattr
-			117, // ptrace
-			270, // process_vm_readv
-			271, // process_vm_writev
-			440, // process_madvise
-			272, // kcmp
-			438, // pidfd_getfd
-			280, // bpf
-			241, // perf_event_open
-			282, // userfaultfd
-			425, // io_uring_setup
-			426, // io_uring_enter
-			427, // io_uring_register
-			217, // add_key
-			218, // request_key
-			219, // keyctl
-			104, // kexec_load
-			294, // kexec_file_load
-			105, // init_module
-			273, // finit_module
-			106, // delete_module
-			142, // reboot
-			268, // setns
-			97,  // unshare
-			264, // name_to_handle_at
-			265, // open_by_handle_at
-			262, // fanotify_init
-			18,  // lookup_dcookie
-			224, // swapon
-			225, // swapoff
-			89,  // acct
-			60,  // quotactl
-			443, // quotactl_fd
-			116, // syslog
-			58,  // vhangup
-			42,  // nfsservctl
-			170, // settimeofday
-			112, // clock_settime
-			266, // clock_adjtime
-			171, // adjtimex
-			161, // sethostname
-			162, // setdomainname
-			457, // statmount
-			458, // listmount
+			40,                      // mount
+			39,                      // umount2
+			41,                      // pivot_root
+			51,                      // chroot
+			430, 431, 432, 433, 428, // fsopen, fsconfig, fsmount, fspick, open_tree
+			467, 429, 442, 117, 270, // open_tree_attr, move_mount, mount_setattr, ptrace, process_vm_readv
+			271, 440, 272, 438, 280, // process_vm_writev, process_madvise, kcmp, pidfd_getfd, bpf
+			241, 282, 425, 426, 427, // perf_event_open, userfaultfd, io_uring_setup, io_uring_enter, io_uring_register
+			217, 218, 219, 104, 294, // add_key, request_key, keyctl, kexec_load, kexec_file_load
+			105, 273, 106, 142, 268, // init_module, finit_module, delete_module, reboot, setns
+			264, 265, 262, 224, 225, // name_to_handle_at, open_by_handle_at, fanotify_init, swapon, swapoff
+			443, 116, 170, 112, 266, // quotactl_fd, syslog, settimeofday, clock_settime, clock_adjtime
+			171, 161, 162, 457, 458, // adjtimex, sethostname, setdomainname, statmount, listmount
 			460, // lsm_set_self_attr
 		},
 	}

@@ -9,66 +9,18 @@ func amd64Table() filterTable {
 		machine: "amd64", arch: unix.AUDIT_ARCH_X86_64, x32: true,
 		clone: 56, clone3: 435, ioctl: 16, socket: 41,
 		deny: []uint32{
-			165, // mount
-			166, // umount2
-			155, // pivot_root
-			161, // chroot
-			430, // fsopen
-			431, // fsconfig
-			432, // fsmount
-			433, // fspick
-			428, // open_tree
-			467, // open_tree_attr
-			429, // move_mount
-			442, // mount_setattr
-			101, // ptrace
-			310, // process_vm_readv
-			311, // process_vm_writev
-			440, // process_madvise
-			312, // kcmp
-			438, // pidfd_getfd
-			321, // bpf
-			298, // perf_event_open
-			323, // userfaultfd
-			425, // io_uring_setup
-			426, // io_uring_enter
-			427, // io_uring_register
-			248, // add_key
-			249, // request_key
-			250, // keyctl
-			246, // kexec_load
-			320, // kexec_file_load
-			175, // init_module
-			313, // finit_module
-			176, // delete_module
-			174, // create_module
-			169, // reboot
-			308, // setns
-			272, // unshare
-			303, // name_to_handle_at
-			304, // open_by_handle_at
-			300, // fanotify_init
-			212, // lookup_dcookie
-			167, // swapon
-			168, // swapoff
-			163, // acct
-			179, // quotactl
-			443, // quotactl_fd
-			103, // syslog
-			153, // vhangup
-			180, // nfsservctl
-			172, // iopl
-			173, // ioperm
-			154, // modify_ldt
-			164, // settimeofday
-			227, // clock_settime
-			305, // clock_adjtime
-			159, // adjtimex
-			170, // sethostname
-			171, // setdomainname
-			457, // statmount
-			458, // listmount
-			460, // lsm_set_self_attr
+			165, 166, 155, 161, 430, // mount, umount2, pivot_root, chroot, fsopen
+			431, 432, 433, 428, 467, // fsconfig, fsmount, fspick, open_tree, open_tree_attr
+			429, 442, 101, 310, 311, // move_mount, mount_setattr, ptrace, process_vm_readv, process_vm_writev
+			440, 312, 438, 321, 298, // process_madvise, kcmp, pidfd_getfd, bpf, perf_event_open
+			323, 425, 426, 427, 248, // userfaultfd, io_uring_setup, io_uring_enter, io_uring_register, add_key
+			249, 250, 246, 320, 175, // request_key, keyctl, kexec_load, kexec_file_load, init_module
+			313, 176, 174, 169, 308, // finit_module, delete_module, create_module, reboot, setns
+			272, 303, 304, 300, 212, // unshare, name_to_handle_at, open_by_handle_at, fanotify_init, lookup_dcookie
+			167, 168, 163, 179, 443, // swapon, swapoff, acct, quotactl, quotactl_fd
+			103, 153, 180, 172, 173, // syslog, vhangup, nfsservctl, iopl, ioperm
+			154, 164, 227, 305, 159, // modify_ldt, settimeofday, clock_settime, clock_adjtime, adjtimex
+			170, 171, 457, 458, 460, // sethostname, setdomainname, statmount, listmount, lsm_set_self_attr
 		},
 	}
 }
