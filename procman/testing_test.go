@@ -63,7 +63,6 @@ type world struct {
 	sup  *Supervisor
 	rt   *proxy.Router
 	url  string
-	log  *bytes.Buffer
 	last int // release number
 }
 
