@@ -14,8 +14,7 @@ func TestReal_Base(t *testing.T) {
 	prefetch(t, s, Need{Stack: "static"})
 	out := build(t, s, `pkgs.runCommand "hello" { } ''
 	  echo hello > $out; bash --version; tar --version; find --version; awk --version; sed --version; grep --version; xz --version
-	  [ "$(id -u)" != 0 ]
-	  [ ! -e /usr ] && [ ! -e /bin/sh ] || [ -L /bin/sh ]
+	  [ "$(id -u)" != 0 ] && [ ! -e /usr ]
 	''`)
 	if b, err := os.ReadFile(out); err != nil || string(b) != "hello\n" {
 		t.Fatalf("got %q, %v", b, err)

@@ -69,6 +69,7 @@ rec {
       debs = map fetchDeb group.debs;
       deps = map (d: groups.${d}) (closureOf name);
       tools = "${stage1}/wrapped";
+      patchelf = "${stage1}/lib64/ld-linux-x86-64.so.2 --library-path ${stage1}/lib/x86_64-linux-gnu ${stage1}/bin/patchelf";
       finish = fixups.${name} or "";
     }
     // lib.optionalAttrs (name != "glibc") { inherit interpreter; }

@@ -5,7 +5,8 @@
 #   $deps         store paths that they may refer to: the transitive dependencies
 #   $interpreter  the ELF interpreter; none in stage 1 and for glibc itself
 #   $shell        what /bin/sh becomes in scripts, if anything
-#   $tools        folder with patchelf and xz; none in stage 1
+#   $patchelf     the command, several words; none in stage 1
+#   $tools        folder with xz; none in stage 1
 #   $finish       shell to run at the end, in $out
 set -eu
 export PATH=${tools:+$tools:}$stage0/bin
@@ -109,45 +110,59 @@ done
 
 # ELF files: the interpreter, and as search path just the folders of the
 # libraries that they ask for, so that the references are the run-time closure.
+# A group can have hundreds of them: few processes for each.
 relocate_elf() {
-  [ "$(dd if="$1" bs=1 skip=1 count=3 2>/dev/null)" = ELF ] || return 0
-  needed=$(patchelf --print-needed "$1" 2>/dev/null) || return 0
-  has=$(patchelf --print-interpreter "$1" 2>/dev/null) || has=
-  [ -n "$needed$has" ] || return 0
+  has=
+  case $1 in
+  *.so | *.so.*) needed=$($patchelf --print-needed "$1" 2>/dev/null) || return 0 ;;
+  *)
+    # the interpreter comes first
+    if needed=$($patchelf --print-interpreter --print-needed "$1" 2>/dev/null); then has=1; else
+      needed=$($patchelf --print-needed "$1" 2>/dev/null) || return 0
+    fi ;;
+  esac
   search=
   for library in $needed; do
-    case $library in ld-linux*) continue ;; esac
-    folder=
-    if own=$(grep -m 1 "/$library\$" "$NIX_BUILD_TOP/own"); then
-      own=${own#./}
-      folder=$out/${own%/*}
-    else
-      for store in $deps; do
-        for sub in lib/$triplet lib; do
-          if [ -e "$store/$sub/$library" ]; then
-            folder=$store/$sub
-            break 2
-          fi
-        done
-      done
-    fi
-    if [ -z "$folder" ]; then
-      echo "no package has $library, which $1 needs"
-      continue
-    fi
+    case $library in /* | ld-linux*) continue ;; esac
+    find_library "$library" || { echo "no package has $library, which $1 needs"; continue; }
     case :$search: in *":$folder:"*) ;; *) search=$search${search:+:}$folder ;; esac
   done
   if [ -n "$has" ]; then
-    patchelf --set-interpreter "$interpreter" --set-rpath "$search" "$1"
+    $patchelf --set-interpreter "$interpreter" --set-rpath "$search" "$1"
   elif [ -n "$search" ]; then
-    patchelf --set-rpath "$search" "$1"
+    $patchelf --set-rpath "$search" "$1"
   fi
 }
 
+# find_library NAME: sets folder to the folder that has it.
+find_library() {
+  case $own in
+  *"/$1
+"*)
+    folder=${own%%"/$1
+"*}
+    folder=$out/${folder##*"
+"./}
+    return 0 ;;
+  esac
+  for store in $deps; do
+    for folder in "$store/lib/$triplet" "$store/lib"; do
+      if [ -e "$folder/$1" ]; then return 0; fi
+    done
+  done
+  return 1
+}
+
 if [ -n "${interpreter:-}" ]; then
-  find . -name '*.so*' ! -type d ! -path "./lib/lib*" > "$NIX_BUILD_TOP/own"
-  find . -name '*.so*' ! -type d -path "./lib/lib*" >> "$NIX_BUILD_TOP/own"
-  find . -type f \( -perm -100 -o -name '*.so' -o -name '*.so.*' \) ! -name '*.o' ! -name '*.a' | while read -r program; do
+  # The group's own libraries, a line each; links in lib/ come last.
+  own=$(
+    echo
+    find . -name '*.so*' ! -type d ! -path './lib/lib*'
+    find . -name '*.so*' ! -type d -path './lib/lib*'
+    echo .
+  )
+  find . -type f \( -perm -100 -o -name '*.so' -o -name '*.so.*' \) ! -name '*.o' ! -name '*.a' \
+    -exec grep -l "$(printf '^\177ELF')" {} + | while read -r program; do
     relocate_elf "$program"
   done
 fi
