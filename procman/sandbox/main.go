@@ -90,7 +90,7 @@ func (in *Inside) KillRest(pid int) {
 		_ = syscall.Kill(-pid, syscall.SIGKILL) // an empty group is as good
 		return
 	}
-	KillAll()
+	killAll()
 }
 
 // Reap collects every child that has ended and tells whether pid was among them.
@@ -110,9 +110,13 @@ func Reap(pid int) (status syscall.WaitStatus, ended bool) {
 	}
 }
 
-// KillAll ends every other process of this pid namespace and returns when none
-// is left. Only an init may call it.
-func KillAll() {
+// killAll ends every other process of this pid namespace and returns when none
+// is left. It does nothing in a process that is no init: there it would end
+// the machine's.
+func killAll() {
+	if os.Getpid() != 1 {
+		return
+	}
 	_ = syscall.Kill(-1, syscall.SIGKILL) // nobody there is as good
 	for {
 		_, err := syscall.Wait4(-1, nil, 0, nil)

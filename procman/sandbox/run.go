@@ -68,6 +68,9 @@ func (r *run) finish(ctx context.Context, signals <-chan syscall.Signal) (ExitSt
 			_ = r.child.Wait() // so that nothing of it is left
 			st := ExitStatus{Code: 128 + int(syscall.SIGKILL), Signal: "SIGKILL", At: time.Now()}
 			return st, context.Cause(ctx)
+		case m.Failed != nil: // after the app was started; its init has ended it
+			_ = r.child.Wait() // so that nothing of it is left
+			return ExitStatus{}, m.Failed
 		case m.Ended != nil:
 			return *m.Ended, context.Cause(ctx)
 		}

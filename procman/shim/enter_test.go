@@ -16,7 +16,7 @@ func TestEnter(t *testing.T) {
 		t.Skip("needs root: an unprivileged process cannot join a user namespace")
 	}
 	s := spec(t, "touch", "/tmp/here")
-	s.Sandbox.Cgroup, s.Sandbox.Limits = cgroupName(t), sandbox.Limits{MemoryBytes: 64 << 20, Pids: 50}
+	s.Sandbox.Cgroup, s.Sandbox.Limits = cgroupName(t), sandbox.Limits{MemoryBytes: 128 << 20, Pids: 50}
 	i := start(t, s)
 	await(t, s.LogPath, "touched")
 	e := s.Sandbox

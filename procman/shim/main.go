@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -83,9 +84,10 @@ func run() error {
 	out.Close()
 	errOut.Close()
 	if err := in.AwaitKeep(); err != nil { // nobody knows of this instance: it must not be
-		sandbox.KillAll()
+		in.KillRest(pid)
 		return err
 	}
+	debug.FreeOSMemory() // what the start took is most of what a shim ever needs
 	st := supervise(in, pid, children, c.orders)
 	log.Close(in.Spec.Bare)
 	err = exit.write(st)
