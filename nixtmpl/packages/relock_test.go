@@ -282,8 +282,8 @@ func TestPrefetch_RefusesUnknownGo(t *testing.T) {
 func TestPackagedAddress(t *testing.T) {
 	dir := t.TempDir()
 	for source, c := range map[string]struct{ file, text, want string }{
-		sourceNpm: {"usr/share/nodejs/npm/node_modules/@npmcli/config/lib/definitions/definitions.js", "define('registry', {\n  default: 'https://registry.invalid/',\n", "https://registry.invalid/"},
-		sourceGo:  {"usr/share/go-1.24/go.env", "# x\nGOPROXY=https://proxy.invalid,direct\nGOSUMDB=x\n", "https://proxy.invalid"},
+		sourceNpm: {"usr/share/nodejs/npm/node_modules/@npmcli/config/lib/definitions/definitions.js", "define('registry', {\n  default: 'https://npm.invalid/',\n", "https://npm.invalid/"},
+		sourceGo:  {"usr/share/go-1.24/go.env", "# x\nGOPROXY=https://modules.invalid,direct\nGOSUMDB=x\n", "https://modules.invalid"},
 	} {
 		deb := filepath.Join(dir, source)
 		if err := os.WriteFile(deb, debOf(t, c.file, c.text), 0o644); err != nil {
@@ -303,4 +303,27 @@ func FuzzDebData(f *testing.F) {
 			t.Fatal("content with an error")
 		}
 	})
+}
+
+// A program with another spec starts from its own lock, but an index that was
+// refused as too old stays refused.
+func TestOpen_FollowsTheSpec(t *testing.T) {
+	m := newMirror(t)
+	dir := t.TempDir()
+	s := m.open(dir)
+	l := *s.current()
+	l.Spec = "another"
+	if err := s.replace(&l); err != nil {
+		t.Fatal(err)
+	}
+	next := m.openOnly(dir).current()
+	if next.Groups["glibc"].Version == "" || !next.Dates["trixie"].Equal(l.Dates["trixie"]) || l.Dates["trixie"].IsZero() {
+		t.Fatalf("got %d groups, dates %v", len(next.Groups), next.Dates)
+	}
+	if err := os.WriteFile(filepath.Join(s.flakeDir(), lockName), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(s.dir, execStore{}, Options{AptDir: dir}); err == nil || !strings.Contains(err.Error(), lockName) {
+		t.Fatalf("a damaged lock: %v", err)
+	}
 }

@@ -112,6 +112,7 @@ func (s *Set) load() error {
 // follows when this program's spec has changed.
 func (s *Set) readLock() (*lock, error) {
 	name := filepath.Join(s.flakeDir(), lockName)
+	var dates map[string]time.Time
 	b, err := os.ReadFile(name)
 	if err == nil {
 		l, err := parseLock(b)
@@ -121,6 +122,9 @@ func (s *Set) readLock() (*lock, error) {
 		if err != nil && !errors.Is(err, errLockVersion) {
 			return nil, fmt.Errorf("%w (remove %s to start again)", err, name)
 		}
+		if l != nil {
+			dates = l.Dates // an old index stays refused
+		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read lock: %w", err)
 	}
@@ -129,6 +133,10 @@ func (s *Set) readLock() (*lock, error) {
 	}
 	l, err := parseLock(b)
 	if err != nil {
+		return nil, err
+	}
+	l.Dates = dates
+	if b, err = l.encode(); err != nil {
 		return nil, err
 	}
 	return l, writeAtomic(name, b)
