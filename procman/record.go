@@ -104,7 +104,7 @@ func readRecord(dir string) (r *record, seq uint64, err error) {
 
 // writeRecord makes r the newest record in dir, with the number seq, and removes the one before. It is complete or not
 // there. We give each record its own name; renaming over the old one was considered; it lost because ext4 then writes
-// the data out, which takes 4 ms where this takes 0.1. It is not synced: it matters to the next supervisor of the same
+// the data out, which takes four times as long (measured 4.5 ms against 1.1 on a busy machine). It is not synced: it matters to the next supervisor of the same
 // boot only, and after a power loss none of its processes is left.
 func writeRecord(dir string, seq uint64, r *record) error {
 	r.Version = recordVersion
