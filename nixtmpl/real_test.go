@@ -129,7 +129,7 @@ func TestReal_Shapes(t *testing.T) {
 			"page.txt":                      "version 1",
 		},
 		"go-shell":       {"go.mod": "module example.org/sh\n\ngo 1.22\n", "main.go": goMain, "Procfile": "web: test -d . && cat page.txt && bin/sh\n", "page.txt": "version 1"},
-		"node-no-deps":   {"package.json": `{"name":"x","scripts":{"start":"node server.js","build":"echo version 1 > page.txt"}}`, "server.js": "require('http').createServer((q,r)=>r.end(require('fs').readFileSync('page.txt'))).listen(process.env.PORT,process.env.HOST)"},
+		"node-no-deps":   {"package.json": `{"name":"x","engines":{"node":"22"},"scripts":{"start":"node server.js","build":"echo version 1 > page.txt"}}`, "server.js": "require('http').createServer((q,r)=>r.end(require('fs').readFileSync('page.txt'))).listen(process.env.PORT,process.env.HOST)"},
 		"python-no-deps": {"main.py": "import os,http.server\nopen\nclass H(http.server.BaseHTTPRequestHandler):\n  def do_GET(s):\n    s.send_response(200);s.end_headers();s.wfile.write(b'version 1')\nhttp.server.HTTPServer((os.environ['HOST'],int(os.environ['PORT'])),H).serve_forever()\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ def run():
     a = p.parse_args()
     module, name = a.app.split(":")
     host, port = a.bind.split(":")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     make_server(host, int(port), getattr(importlib.import_module(module), name)).serve_forever()
 `
 )
@@ -84,7 +84,7 @@ func wheel(t *testing.T, name, version, source string) []byte {
 	return b.Bytes()
 }
 
-var pinLine = regexp.MustCompile(`(?m)^([A-Za-z]+)==([0-9.]+)$`)
+var pinLine = regexp.MustCompile(`(?m)^([A-Za-z0-9]+)==([0-9.]+)$`)
 
 // pythonIndex serves the wheels that a requirements file pins, and counts the downloads.
 func pythonIndex(t *testing.T, requirements string) (url string, downloads *atomic.Int64) {
