@@ -205,4 +205,3 @@ func BenchmarkSSHCommand(b *testing.B) {
 	b.ReportMetric(float64(with.Microseconds())/1000/float64(b.N), "ms/command")
 	b.ReportMetric(float64(without.Microseconds())/1000/float64(b.N), "ms/client")
 }
-

@@ -29,6 +29,13 @@ func replaceCmd(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(changed), 0o644))
 }
 
+// same A B wants two texts to be equal.
+func sameCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if (args[0] == args[1]) == neg {
+		ts.Fatalf("%q and %q: same=%v", args[0], args[1], neg)
+	}
+}
+
 // findPid finds a process in the answer of ps --json.
 func findPid(answer []byte, process string) (string, error) {
 	var doc struct {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestScript(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server":  serverCmd,
-			"kill":    killCmd,
+			"end":     endCmd,
 			"user":    userCmd,
 			"ssh":     sshCmd,
 			"git":     gitCmd,
@@ -55,6 +56,7 @@ func TestScript(t *testing.T) {
 			"keep":    keepCmd,
 			"alive":   aliveCmd,
 			"replace": replaceCmd,
+			"same":    sameCmd,
 		},
 	})
 }
@@ -68,6 +70,8 @@ type world struct {
 	http string
 	user string
 
+	ports int // first port of its apps: servers on one machine must not share them
+
 	server *exec.Cmd
 	exited chan error
 	load   *scriptLoad
@@ -75,8 +79,16 @@ type world struct {
 
 type worldKey struct{}
 
+const (
+	firstPort = 24000
+	portsEach = 200
+)
+
+// worlds counts those that were made, for their ports.
+var worlds atomic.Int64
+
 func setup(env *testscript.Env) error {
-	w := &world{root: env.WorkDir, data: filepath.Join(env.WorkDir, ".data"), user: "admin"}
+	w := &world{root: env.WorkDir, data: filepath.Join(env.WorkDir, ".data"), user: "admin", ports: firstPort + portsEach*int(worlds.Add(1)-1)}
 	env.Values[worldKey{}] = w
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
@@ -128,7 +140,9 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	exe, err := exec.LookPath("hop3") // testscript has put this test there
 	ts.Check(err)
-	cmd := exec.Command(exe, append([]string{"serve", "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
+	file := filepath.Join(w.root, ".server.toml")
+	ts.Check(os.WriteFile(file, fmt.Appendf(nil, "ports = \"%d-%d\"\n", w.ports, w.ports+portsEach-1), 0o600))
+	cmd := exec.Command(exe, append([]string{"serve", "--config", file, "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
 	cmd.Env = os.Environ()
 	log, err := os.OpenFile(filepath.Join(w.root, ".server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
@@ -176,12 +190,12 @@ func (w *world) stop(sig os.Signal) {
 	w.server = nil
 }
 
-// kill SIGNAL ends the server by that signal and waits until it has ended.
-func killCmd(ts *testscript.TestScript, _ bool, args []string) {
+// end SIGNAL ends the server by that signal and waits until it has ended.
+func endCmd(ts *testscript.TestScript, _ bool, args []string) {
 	sig := map[string]os.Signal{"-9": syscall.SIGKILL, "-15": syscall.SIGTERM}[args[0]]
 	w := worldOf(ts)
 	if sig == nil || w.server == nil {
-		ts.Fatalf("usage: kill -9|-15, with a server running")
+		ts.Fatalf("usage: end -9|-15, with a server running")
 	}
 	ts.Check(w.server.Process.Signal(sig))
 	<-w.exited
@@ -301,6 +315,7 @@ func getCmd(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = ts.Stdout().Write(body)
 	ts.Check(err)
 	if (res.StatusCode != want) != neg {
-		ts.Fatalf("GET %s: %s, want %d\n%s", args[0], res.Status, want, body)
+		log, _ := os.ReadFile(filepath.Join(worldOf(ts).root, ".server.log"))
+		ts.Fatalf("GET %s: %s, want %d\n%s\nthe server's log:\n%s", args[0], res.Status, want, body, log)
 	}
 }

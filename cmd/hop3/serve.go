@@ -128,6 +128,7 @@ func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger
 
 // run listens, says so, and serves until ctx ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
+	s.pipeline.Prepare(ctx)
 	sshListener, err := net.Listen("tcp", s.c.SSH)
 	if err != nil {
 		return fmt.Errorf("listen for ssh: %w", err)

@@ -9,9 +9,35 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"hop3/internal/state"
+	"hop3/procman/proxy"
 )
+
+// holdTime is how long a request waits for an app that is being started.
+const holdTime = 30 * time.Second
+
+// Prepare is called once, before the server listens: requests for apps that
+// Boot is going to start will be held, and the repositories are tidied while
+// nobody uses them (what interrupted pushes left is removed, many small packs
+// become few).
+func (p *Pipeline) Prepare(ctx context.Context) {
+	for _, app := range p.Store.Apps() {
+		if app.Current > 0 && !app.Stopped {
+			if err := p.Router.Point(proxy.Route{App: app.Name, Hosts: p.Hosts(app), Hold: holdTime}); err != nil {
+				p.Log.WithField("app", app.Name).WithError(err).Error("requests are not held")
+			}
+		}
+		repo, err := p.Repo(app.Name)
+		if err == nil {
+			err = errors.Join(repo.Sweep(), repo.Consolidate(ctx))
+		}
+		if err != nil {
+			p.Log.WithField("app", app.Name).WithError(err).Error("the repository was not tidied")
+		}
+	}
+}
 
 // Boot brings every app to its current release: what still runs is taken
 // over, what does not is started from its store path. Branches that a crash

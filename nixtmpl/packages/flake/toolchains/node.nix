@@ -18,7 +18,7 @@ let
         npm = tarball pin.npm;
         inherit patchelf interpreter;
         shell = "${bash}/bin/bash";
-        search = lib.concatMapStringsSep ":" (g: "${groups.${g}}/lib/x86_64-linux-gnu") [ "glibc" "libstdc++6" ];
+        search = lib.concatMapStringsSep ":" (g: "${groups.${g}}/lib/x86_64-linux-gnu") [ "glibc" "libstdc++6" "libatomic1" ];
       });
       nodejs = drv // {
         pname = "nodejs";
