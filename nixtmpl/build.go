@@ -36,8 +36,9 @@ type Builder struct {
 	Nixpkgs string     // flake reference that is built against where Set is nil; "" = what the flake says
 	Hashes  *HashStore // what fixed outputs were found to be
 
-	// Env is NAME=value for the steps that fetch: GOPROXY, PIP_INDEX_URL, npm_config_registry. FetchEnv reads the machine's.
-	Env []string
+	// Env gives NAME=value for the steps that fetch: GOPROXY, PIP_INDEX_URL, npm_config_registry. It is asked at each build;
+	// nil gives none. FetchEnv reads the machine's.
+	Env func() []string
 }
 
 // A Request is one build.
@@ -118,6 +119,13 @@ func (b *Builder) Build(ctx context.Context, r Request) (Build, error) {
 	return out, err
 }
 
+func (b *Builder) env() []string {
+	if b.Env == nil {
+		return nil
+	}
+	return b.Env()
+}
+
 // attempt renders, writes and builds once.
 func (b *Builder) attempt(ctx context.Context, r Request, o RenderOptions) (Build, error) {
 	flake, err := Render(r.Plan, o)
@@ -143,7 +151,7 @@ func (b *Builder) attempt(ctx context.Context, r Request, o RenderOptions) (Buil
 	}
 	result, err := b.Nix.Build(ctx, nix.BuildRequest{
 		Flake: dir, Overrides: overrides, Layers: res.Layers, RootDir: r.RootDir, Verbose: r.Verbose,
-		Progress: r.Progress, Log: r.Log, NoCache: r.NoCache, Env: b.Env,
+		Progress: r.Progress, Log: r.Log, NoCache: r.NoCache, Env: b.env(),
 	})
 	return Build{BuildResult: result, Flake: flake, Resolution: res}, err
 }

@@ -139,7 +139,7 @@ func TestBuilder_PrefetchNpm(t *testing.T) {
 	}))
 	defer srv.Close()
 	f := &fakeNix{}
-	b := &Builder{Nix: f, Env: []string{"npm_config_registry=" + srv.URL + "/npm/"}}
+	b := &Builder{Nix: f, Env: func() []string { return []string{"npm_config_registry=" + srv.URL + "/npm/"} }}
 	sri := "sha512-" + base64.StdEncoding.EncodeToString(sum[:])
 	other := sha512.Sum512([]byte("x"))
 	var progress bytes.Buffer

@@ -4,34 +4,47 @@ import (
 	"context"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
 const clientTimeout = 10 * time.Second // npm takes most of a second to start on a small machine
 
+// A client tells by one of its own commands what a variable would be.
+type client struct {
+	name string
+	argv []string
+}
+
+var clients = []client{
+	{"GOPROXY", []string{"go", "env", "GOPROXY"}},
+	{"GOSUMDB", []string{"go", "env", "GOSUMDB"}},
+	{"GOPRIVATE", []string{"go", "env", "GOPRIVATE"}},
+	{"GONOSUMDB", []string{"go", "env", "GONOSUMDB"}},
+	{"npm_config_registry", []string{"npm", "config", "get", "registry"}},
+	{"PIP_INDEX_URL", []string{"pip3", "config", "get", "global.index-url"}},
+	{"PIP_EXTRA_INDEX_URL", []string{"pip3", "config", "get", "global.extra-index-url"}},
+	{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
+}
+
 // FetchEnv returns, as NAME=value, where the machine's own clients fetch from: go, npm and pip, each where it is installed
-// and says something. A name that environ has is taken from there. The result is for [Builder.Env].
+// and says something. A name that environ has is taken from there. The clients are asked at once, which takes a second or
+// two. The result is for [Builder.Env].
 func FetchEnv(ctx context.Context, environ []string) []string {
+	values := make([]string, len(clients))
+	var wg sync.WaitGroup
+	for i, c := range clients {
+		wg.Go(func() {
+			if values[i] = envValue(environ, c.name); values[i] == "" {
+				values[i] = ask(ctx, environ, c.argv)
+			}
+		})
+	}
+	wg.Wait()
 	var env []string
-	for _, c := range []struct {
-		name string
-		argv []string
-	}{
-		{"GOPROXY", []string{"go", "env", "GOPROXY"}},
-		{"GOSUMDB", []string{"go", "env", "GOSUMDB"}},
-		{"GOPRIVATE", []string{"go", "env", "GOPRIVATE"}},
-		{"GONOSUMDB", []string{"go", "env", "GONOSUMDB"}},
-		{"npm_config_registry", []string{"npm", "config", "get", "registry"}},
-		{"PIP_INDEX_URL", []string{"pip3", "config", "get", "global.index-url"}},
-		{"PIP_EXTRA_INDEX_URL", []string{"pip3", "config", "get", "global.extra-index-url"}},
-		{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
-	} {
-		value := envValue(environ, c.name)
-		if value == "" {
-			value = ask(ctx, environ, c.argv)
-		}
-		if value != "" && value != "undefined" && !strings.ContainsAny(value, "\x00\n") {
-			env = append(env, c.name+"="+value)
+	for i, v := range values {
+		if v != "" && v != "undefined" && !strings.ContainsAny(v, "\x00\n") {
+			env = append(env, clients[i].name+"="+v)
 		}
 	}
 	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"} {

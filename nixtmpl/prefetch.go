@@ -41,7 +41,7 @@ type npmFile struct {
 // prefetchNpm brings the packages of a lock file into the store at once, from the registry that npm is configured with.
 // What cannot be fetched is left to the build, whose own step then says why.
 func (b *Builder) prefetchNpm(ctx context.Context, r Request) error {
-	registry := envValue(b.Env, "npm_config_registry")
+	registry := envValue(b.env(), "npm_config_registry")
 	if r.Plan.Node == nil || registry == "" {
 		return nil
 	}

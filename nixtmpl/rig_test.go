@@ -48,7 +48,8 @@ var openSet = sync.OnceValues(func() (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rig{Builder: &Builder{Nix: n, Set: set, Env: FetchEnv(ctx, os.Environ())}, ctx: ctx}, nil
+	env := FetchEnv(ctx, os.Environ())
+	return &rig{Builder: &Builder{Nix: n, Set: set, Env: func() []string { return env }}, ctx: ctx}, nil
 })
 
 func newRig(t *testing.T) *rig {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -59,7 +60,7 @@ func openToolchains(ctx context.Context, c config.Config, remembered string, log
 		return nil, fmt.Errorf("open nix: %w", err)
 	}
 	t := &toolchains{name: c.Packages}
-	t.builder = &nixtmpl.Builder{Nix: n, Nixpkgs: c.Nixpkgs, Hashes: nixtmpl.NewHashStore(filepath.Join(c.Data, "hashes.json")), Env: fetchEnv(ctx, c)}
+	t.builder = &nixtmpl.Builder{Nix: n, Nixpkgs: c.Nixpkgs, Hashes: nixtmpl.NewHashStore(filepath.Join(c.Data, "hashes.json")), Env: fetchEnv(c)}
 	if t.name == setNixpkgs {
 		return t, nil
 	}
@@ -113,15 +114,18 @@ func nixOptions(c config.Config, log logrus.FieldLogger) nix.Options {
 	}
 }
 
-// fetchEnv is where fetch steps of builds fetch from.
-func fetchEnv(ctx context.Context, c config.Config) []string {
+// fetchEnv says where fetch steps of builds fetch from. The clients are asked
+// once, from now on and beside what else is to be done: the first build waits.
+func fetchEnv(c config.Config) func() []string {
 	environ := os.Environ()
 	for name, v := range map[string]string{"GOPROXY": c.GoProxy, "npm_config_registry": c.NpmRegistry, "PIP_INDEX_URL": c.PipIndex} {
 		if v != "" {
 			environ = append([]string{name + "=" + v}, environ...) // the first one counts
 		}
 	}
-	return nixtmpl.FetchEnv(ctx, environ)
+	env := sync.OnceValue(func() []string { return nixtmpl.FetchEnv(context.Background(), environ) })
+	go env() // bounded by the clients' own timeout
+	return env
 }
 
 func quietLog(w io.Writer) logrus.FieldLogger {
