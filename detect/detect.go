@@ -8,7 +8,6 @@
 package detect
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -167,8 +166,5 @@ func foreignManifests() []foreignManifest {
 		{"cpanfile", "perl"}, {"go.work", "go workspaces"},
 	}
 }
-
-// isNotExist reports whether err says that a file is not there.
-func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 func join(list []string) string { return strings.Join(list, ", ") }

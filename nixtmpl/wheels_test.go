@@ -133,7 +133,7 @@ func TestReal_Wheels(t *testing.T) {
 	}
 	a.write(t, "requirements.txt", fmt.Sprintf("%s# %s\n", pins, t.TempDir()))
 	url, downloads := pythonIndex(t, string(pins))
-	r.Env = []string{"PIP_INDEX_URL=" + url}
+	r.Env = func() []string { return []string{"PIP_INDEX_URL=" + url} }
 	lifecycle(t, a, "app.py", "README.md")
 	if n, want := downloads.Load(), int64(len(pinLine.FindAll(pins, -1))); n != want {
 		t.Errorf("%d downloads of %d wheels", n, want)

@@ -98,12 +98,13 @@ func build(t *testing.T, s *Set, expr string) string {
 	if err := os.WriteFile(filepath.Join(dir, "flake.nix"), []byte(flake), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := run(t.Context(), "nix", "build", "--no-link", "--no-write-lock-file", "--offline",
+	_, err := run(t.Context(), "nix", "build", "--no-link", "--no-write-lock-file", "--offline",
 		"--option", "sandbox-paths", "/bin/sh="+s.Shell(), "path:"+dir)
 	if err != nil {
 		t.Fatalf("build: %v", err)
 	}
-	if out, err = run(t.Context(), "nix", "eval", "--raw", "--no-write-lock-file", "--offline", "path:"+dir+"#default.outPath"); err != nil {
+	out, err := run(t.Context(), "nix", "eval", "--raw", "--no-write-lock-file", "--offline", "path:"+dir+"#default.outPath")
+	if err != nil {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(out)

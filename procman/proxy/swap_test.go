@@ -248,7 +248,7 @@ func TestWebsocket_LivesThroughASwapUntilTheDrainEnds(t *testing.T) {
 
 func TestWebsocket_RefusalAndDeadApp(t *testing.T) {
 	f := startFront(t, Options{})
-	f.point(t, Route{Backends: []*Backend{startApp(t, "web.1", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 403) })}})
+	f.point(t, Route{Backends: []*Backend{startApp(t, "web.1", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) })}})
 	const ask = "GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 	res, _ := f.send(t, ask)
 	wantStatus(t, res, 403)

@@ -120,11 +120,6 @@ func (a *ancillary) parse(oob []byte) error {
 	return nil
 }
 
-// shutdown wakes a blocked recv; close must follow when no recv is running.
-func (c *control) shutdown() {
-	_ = unix.Shutdown(c.fd, unix.SHUT_RDWR) // already disconnected is as good
-}
-
 func (c *control) close() { unix.Close(c.fd) }
 
 // errGone is a control socket whose other end has died.
