@@ -57,6 +57,7 @@ type server struct {
 	c        config.Config
 	log      *logrus.Logger
 	store    *state.Store
+	access   *procman.AccessLog
 	router   *proxy.Router
 	procs    *procman.Supervisor
 	pipeline *deploy.Pipeline
@@ -86,7 +87,8 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		return nil, err
 	}
 	s = &server{c: c, log: log, store: store}
-	s.router = proxy.New(proxy.Options{Log: log})
+	s.access = procman.NewAccessLog(func(app string) string { return filepath.Join(store.AppDir(app), "logs") })
+	s.router = proxy.New(proxy.Options{Log: log, AccessLog: s.access.Line})
 	s.procs, err = newSupervisor(c, s.router, log)
 	if err != nil {
 		return nil, err
@@ -173,5 +175,5 @@ func (s *server) stop() error {
 	if err := s.router.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		s.log.WithError(err).Warn("the router did not stop cleanly")
 	}
-	return s.procs.Close(ctx, s.c.StopApps)
+	return errors.Join(s.access.Close(), s.procs.Close(ctx, s.c.StopApps))
 }
