@@ -2,8 +2,8 @@
 # each target installs what it needs first (.ci/setup).
 
 GO       ?= go
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+COMMIT   := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.commit=$(COMMIT)
 FUZZTIME ?= 20s
 
 export CGO_ENABLED ?= 0

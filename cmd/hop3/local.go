@@ -7,9 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -256,16 +256,18 @@ func userData() string {
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// writeVersion prints the version, the commit and Go's version.
-func writeVersion(w io.Writer) error {
-	commit := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
+// printVersion prints the versions of hop3, its commit, Go and nix.
+func printVersion(ctx context.Context, args []string, io stdio) error {
+	set := newFlags("version")
+	if err := set.Parse(args); err != nil {
+		return asUsage(err)
+	}
+	nixVersion := "none"
+	if out, err := exec.CommandContext(ctx, "nix", "--version").Output(); err == nil {
+		if v, err := nix.ParseVersion(string(out)); err == nil {
+			nixVersion = v.String()
 		}
 	}
-	_, err := fmt.Fprintf(w, "hop3 %s commit %s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(io.out, "hop3 %s commit %s %s nix %s\n", version, commit, runtime.Version(), nixVersion)
 	return err
 }

@@ -16,8 +16,10 @@ import (
 	"hop3/procman/shim"
 )
 
-// version is set by the release build.
-var version = "1.0.0-dev"
+// version is hop3's own; commit is set by the build (see the Makefile).
+const version = "1.0.0"
+
+var commit = "unknown"
 
 // Exit codes of PRODUCT.md section 8 that local commands use.
 const (
@@ -124,8 +126,4 @@ func tell(w io.Writer, err error) int {
 		return exitUsage
 	}
 	return exitFailed
-}
-
-func printVersion(_ context.Context, _ []string, io stdio) error {
-	return writeVersion(io.out)
 }

@@ -38,6 +38,7 @@ func serve(ctx context.Context, args []string, io stdio) error {
 	if err != nil {
 		return err
 	}
+	s.args = args
 	err = s.run(ctx, io.out)
 	return errors.Join(err, s.store.Close())
 }
@@ -54,6 +55,7 @@ func newLog(format string, w io.Writer) *logrus.Logger {
 
 // A server is the stages, wired.
 type server struct {
+	args     []string
 	c        config.Config
 	log      *logrus.Logger
 	store    *state.Store
@@ -98,9 +100,10 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds,
 	})
 	s.commands = &command.Set{
-		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Autocreate: c.Autocreate,
+		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name,
 		Git: &receive.Server{Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
 	}
+	s.commands.SetAutocreate(c.Autocreate)
 	host, err := sshd.LoadHostKey(filepath.Join(c.Data, "host_ed25519"))
 	if err != nil {
 		return nil, err
@@ -155,10 +158,17 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	if _, err := fmt.Fprintf(stdout, "hop3 ready ssh=%s http=%s data=%s\n", sshListener.Addr(), httpListener.Addr(), s.c.Data); err != nil {
 		s.log.WithError(err).Warn("nobody reads the ready line")
 	}
+	if err := notify("READY=1"); err != nil {
+		s.log.WithError(err).Warn("systemd was not told that the server is ready")
+	}
+	s.obeySignals(ctx)
 	select {
 	case <-ctx.Done():
 		err = nil
 	case err = <-ends:
+	}
+	if err := notify("STOPPING=1"); err != nil {
+		s.log.WithError(err).Warn("systemd was not told that the server stops")
 	}
 	<-booted
 	return errors.Join(err, stopMetrics(), s.stop())

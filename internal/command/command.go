@@ -13,6 +13,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -60,8 +61,11 @@ type Set struct {
 	Started  time.Time
 	Packages string // the package set that builds use
 
-	Autocreate bool // a push to a new name makes the app
+	noCreate atomic.Bool
 }
+
+// SetAutocreate says whether a push to a new name makes the app; at first it does.
+func (s *Set) SetAutocreate(on bool) { s.noCreate.Store(!on) }
 
 // A Session is who calls, and the ends of the line.
 type Session struct {
@@ -74,6 +78,8 @@ type Session struct {
 	RawOut  io.Writer     // Out without that, for a program that has its own terminal
 	Pty     *Pty          // nil without a terminal
 	Signals <-chan string // "INT" when the client sends SIGINT
+
+	Stopping <-chan struct{} // closed when the server begins to stop; nil: it never does
 }
 
 // A Pty is the caller's terminal.
@@ -102,6 +108,9 @@ func (s *Set) Run(ctx context.Context, session *Session, args []string) int {
 	call, err := s.gate(session, args)
 	if err == nil {
 		err = call.Command.Run(ctx, call)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = &Cancelled{err}
 	}
 	if call != nil && call.Command != nil && call.Command.changes() {
 		s.record(session, call, err)
@@ -165,8 +174,21 @@ func (s *Set) gate(session *Session, args []string) (*Call, error) {
 	return call, nil
 }
 
+// foreign are programs of an ordinary ssh server that clients ask for on
+// their user's behalf, and what to do instead.
+var foreign = map[string]string{
+	"scp":                  "push code with git",
+	"rsync":                "push code with git",
+	"git-upload-archive":   "get the code with git clone",
+	"git-lfs-authenticate": "hop3 has no LFS server: git lfs migrate export",
+	"git-lfs-transfer":     "hop3 has no LFS server: git lfs migrate export",
+}
+
 // lookup finds a command by name; a misspelt one suggests the nearest.
 func (s *Set) lookup(key state.Key, name string) (*Command, error) {
+	if what, ok := foreign[name]; ok {
+		return nil, &Usage{What: name + " is refused: hop3 serves git and commands, not files", Mend: what}
+	}
 	table := Table()
 	i := slices.IndexFunc(table, func(c *Command) bool { return c.Name == name })
 	if i >= 0 {

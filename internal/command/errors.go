@@ -69,6 +69,12 @@ type Exited struct{ Code int }
 
 func (e *Exited) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
 
+// Cancelled is the error of a call whose caller ended it.
+type Cancelled struct{ Err error }
+
+func (e *Cancelled) Error() string { return "cancelled: " + e.Err.Error() }
+func (e *Cancelled) Unwrap() error { return e.Err }
+
 // exitCode maps an error to its exit code.
 func exitCode(err error) int {
 	var exited *Exited
@@ -77,6 +83,8 @@ func exitCode(err error) int {
 		return ExitDone
 	case errors.As(err, &exited):
 		return exited.Code
+	case is[*Cancelled](err):
+		return ExitCancelled
 	case is[*Usage](err), is[*state.Invalid](err):
 		return ExitUsage
 	case is[*state.NotFound](err), is[*AppMissing](err), is[*procman.UnknownTypeError](err):

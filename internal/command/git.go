@@ -131,7 +131,7 @@ func (s *Set) mayGit(session *Session, service, name string) error {
 	if !session.Key.May(need, name) {
 		return &Denied{Who: session.Who, What: fmt.Sprintf("push to %s", name), Needs: need.String()}
 	}
-	if err == nil || service != "git-receive-pack" || !s.Autocreate {
+	if err == nil || service != "git-receive-pack" || s.noCreate.Load() {
 		return err
 	}
 	_, err = s.Pipeline.Create(name, session.Who)

@@ -33,7 +33,26 @@ func logs(ctx context.Context, c *Call) error {
 	if _, err := c.Store.App(c.App); err != nil {
 		return err
 	}
+	if q.Follow {
+		var stop context.CancelFunc
+		ctx, stop = c.whileServing(ctx)
+		defer stop()
+	}
 	return c.Procs.Logs(ctx, c.Pipeline.LogDir(c.App), q, c.Out)
+}
+
+// whileServing returns a context that also ends when the server begins to
+// stop: what only follows something must not hold it up.
+func (c *Call) whileServing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { // ends with ctx, which ends with the call
+		select {
+		case <-c.Stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (c *Call) logQuery(now time.Time) (procman.LogQuery, error) {

@@ -97,7 +97,12 @@ func (d *demo) data() string { return filepath.Join(d.dir, "data") }
 func (d *demo) serve() error {
 	say("hop3 serve")
 	cmd := exec.Command(d.hop3, "serve", "--data", d.data(), "--ssh", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin-key", d.key+".pub", "--packages", "debian", "--stop-apps")
-	cmd.Stderr = &indent{w: os.Stderr}
+	log, err := os.Create(filepath.Join(d.dir, "server.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the server has its own
+	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the demo, which then stops it
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -109,7 +114,9 @@ func (d *demo) serve() error {
 	d.exited, d.signal = make(chan error, 1), cmd.Process.Signal
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		return fmt.Errorf("the server did not start: %w", cmd.Wait())
+		err := cmd.Wait()
+		text, _ := os.ReadFile(log.Name()) // the error says enough without it
+		return fmt.Errorf("the server did not start: %w\n%s", err, text)
 	}
 	go func() { d.exited <- cmd.Wait() }()
 	fmt.Println("       " + lines.Text())
@@ -293,9 +300,10 @@ func (d *demo) next() {
        %s help
        %s ps %s
        %s logs %s
+       tail -f %s/server.log
        cd %s   # change app.py, commit, and:
        GIT_SSH_COMMAND='%s' git push hop3 main
-`, d.url(), ssh, ssh, app, ssh, app, d.repo, strings.TrimSuffix(ssh, " "+d.sshArgs()[len(d.sshArgs())-1]))
+`, d.url(), ssh, ssh, app, ssh, app, d.dir, d.repo, strings.TrimSuffix(ssh, " "+d.sshArgs()[len(d.sshArgs())-1]))
 }
 
 func say(what string) { fmt.Printf("\n==> %s\n", what) }

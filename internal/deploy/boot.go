@@ -75,8 +75,8 @@ func (p *Pipeline) bootApp(ctx context.Context, app *state.App) error {
 		return err
 	}
 	rel, ok := app.CurrentRelease()
-	if !ok {
-		return nil
+	if !ok { // a first deploy may have been cut off half way
+		return p.Supervisor.Reap(ctx, app.Name, filepath.Join(p.Store.AppDir(app.Name), "run"))
 	}
 	return p.Supervisor.Adopt(ctx, p.running(app, rel))
 }
@@ -115,7 +115,7 @@ func (p *Pipeline) prune(name string) {
 	log := p.Log.WithField("app", name)
 	var keep map[int]bool
 	_, err := p.Store.Update(name, func(a *state.App) error {
-		excess := len(a.Releases) - p.KeepReleases
+		excess := len(a.Releases) - p.limits.Load().keep
 		a.Releases = slices.DeleteFunc(a.Releases, func(r state.Release) bool {
 			if excess <= 0 || r.Number == a.Current || r.Status == state.Pending {
 				return false

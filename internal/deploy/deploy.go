@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -44,12 +45,26 @@ type Options struct {
 type Pipeline struct {
 	Options
 	queue  queue
+	limits atomic.Pointer[limits]
 	builds chan struct{} // one token per build under way
 }
 
 // New returns a pipeline.
 func New(o Options) *Pipeline {
-	return &Pipeline{Options: o, builds: make(chan struct{}, max(1, o.Builds))}
+	p := &Pipeline{Options: o, builds: make(chan struct{}, max(1, o.Builds))}
+	p.SetLimits(o.MinFree, o.KeepReleases)
+	return p
+}
+
+// limits can change while the server runs.
+type limits struct {
+	minFree int64
+	keep    int
+}
+
+// SetLimits changes Options.MinFree and Options.KeepReleases from now on.
+func (p *Pipeline) SetLimits(minFree int64, keepReleases int) {
+	p.limits.Store(&limits{minFree, keepReleases})
 }
 
 // Repo opens the repository of an app.

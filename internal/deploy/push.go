@@ -66,7 +66,10 @@ func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *
 	a := activation{app: name, command: true, pushed: true}
 	a.release.Ref, a.release.Commit, a.release.Subject, a.release.By, a.release.Change = push.Ref, push.New, info.Subject, by, change
 	o := options{verbose: slices.Contains(push.Options, "verbose"), noCache: slices.Contains(push.Options, "no-cache"), plan: slices.Contains(push.Options, "plan")}
-	return p.deploy(ctx, talk, a, push, o, started, push.Accept)
+	if err := p.deploy(ctx, talk, a, push, o, started, push.Accept); err != nil {
+		return err
+	}
+	return push.Move() // before the next in the queue looks where the branch is
 }
 
 // Rebuild builds the commit that the branch points to again and deploys it.
@@ -170,9 +173,9 @@ func (p *Pipeline) checkDisk() error {
 		if err := unix.Statfs(dir, &st); err != nil {
 			return fmt.Errorf("look at the disk of %s: %w", dir, err)
 		}
-		if free := int64(st.Bavail) * st.Bsize; free < p.MinFree {
+		if free := int64(st.Bavail) * st.Bsize; free < p.limits.Load().minFree {
 			return &Failure{
-				What: fmt.Sprintf("the server's disk is nearly full: %s free at %s, %s are kept free", bytesText(free), dir, bytesText(p.MinFree)),
+				What: fmt.Sprintf("the server's disk is nearly full: %s free at %s, %s are kept free", bytesText(free), dir, bytesText(p.limits.Load().minFree)),
 				Mend: "an operator must free space: remove releases or apps, then nix-collect-garbage", Why: "disk full",
 			}
 		}
