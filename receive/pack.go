@@ -40,9 +40,20 @@ type SizeError struct {
 
 func (e *SizeError) Error() string {
 	if e.What == "bytes" {
-		return fmt.Sprintf("the push is larger than %d MiB", e.Limit>>20)
+		return "the push is larger than " + sizeText(e.Limit)
 	}
 	return fmt.Sprintf("the push has more than %d %s", e.Limit, e.What)
+}
+
+// sizeText writes a limit, which is a round number of some unit, as server.toml does.
+func sizeText(n int64) string {
+	switch {
+	case n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // Hint says what to do about it.

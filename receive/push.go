@@ -31,6 +31,7 @@ type Push struct {
 	mu       sync.Mutex
 	open     []*tree
 	accepted bool
+	moved    bool
 }
 
 // MovedError says that another push moved the ref while this one was on its way.
@@ -135,6 +136,24 @@ func (p *Push) Accept() error {
 		return err
 	}
 	p.accepted = true
+	return nil
+}
+
+// Move moves the ref, having accepted the objects. Deploy calls it when the release is live, while no other deploy of the
+// app runs, so that the next one finds the ref where this one has left it. What Deploy leaves undone ReceivePack does.
+func (p *Push) Move() error {
+	if err := p.Accept(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moved {
+		return nil
+	}
+	if err := p.Repo.UpdateRef(p.Ref, p.Old, p.New); err != nil {
+		return err
+	}
+	p.moved = true
 	return nil
 }
 

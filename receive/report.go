@@ -12,7 +12,8 @@ import (
 func (c *conversation) updateRefs(ctx context.Context) {
 	var good []*command
 	for _, cmd := range c.asked.commands {
-		if cmd.status == "" {
+		moved := c.push != nil && c.push.moved && cmd.ref == c.push.Ref
+		if cmd.status == "" && !moved {
 			good = append(good, cmd)
 		}
 	}
