@@ -113,7 +113,7 @@ func (s *server) handle(ctx context.Context, c *sshd.Call) int {
 		_, _ = io.WriteString(c.Err, unknownKey(c.Who.Fingerprint)) // a caller that cannot be told has gone
 		return command.ExitUnknownKey
 	}
-	session := &command.Session{Who: k.Name, Key: k, Remote: c.Remote, In: c.In, Out: c.Lines(c.Out), Err: c.Lines(c.Err), RawOut: c.Out, Signals: c.Signals}
+	session := &command.Session{Who: k.Name, Key: k, Remote: c.Remote, In: c.In, Out: c.Lines(c.Out), Err: c.Lines(c.Err), RawOut: c.Out, Signals: c.Signals, Stopping: c.Stopping}
 	if command.IsGit(c.Args) {
 		session.Out, session.Err = c.Out, c.Err
 		return s.commands.RunGit(ctx, session, c.Args, c.Env["GIT_PROTOCOL"])

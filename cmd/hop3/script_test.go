@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,17 @@ func TestScript(t *testing.T) {
 			"alive":   aliveCmd,
 			"replace": replaceCmd,
 			"same":    sameCmd,
+			"fill":    fillCmd,
+
+			"background": backgroundCmd,
+			"await":      awaitCmd,
+			"signal":     signalCmd,
+			"join":       joinCmd,
+			"until":      untilCmd,
+			"gone":       goneCmd,
+			"running":    runningCmd,
+			"index":      indexCmd,
+			"transfer":   transferCmd,
 		},
 	})
 }
@@ -75,6 +87,8 @@ type world struct {
 	server *exec.Cmd
 	exited chan error
 	load   *scriptLoad
+	behind map[string]*background
+	index  *httptest.Server
 }
 
 type worldKey struct{}
@@ -88,7 +102,7 @@ const (
 var worlds atomic.Int64
 
 func setup(env *testscript.Env) error {
-	w := &world{root: env.WorkDir, data: filepath.Join(env.WorkDir, ".data"), user: "admin", ports: firstPort + portsEach*int(worlds.Add(1)-1)}
+	w := &world{root: env.WorkDir, data: filepath.Join(env.WorkDir, ".data"), user: "admin", ports: firstPort + portsEach*int(worlds.Add(1)-1), behind: map[string]*background{}}
 	env.Values[worldKey{}] = w
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
@@ -96,6 +110,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Vars = append(env.Vars,
 		"EXAMPLES="+examples, "DATA="+w.data,
+		fmt.Sprintf("MARK=9%d%04d", os.Getpid(), w.ports%10000), // a number that no other script has
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com",
 	)
 	// What the machine's own clients of the package registries are told by
@@ -108,7 +123,7 @@ func setup(env *testscript.Env) error {
 	if home, err := os.UserHomeDir(); err == nil {
 		env.Vars = append(env.Vars, "HOME="+home) // npm and go keep their settings there
 	}
-	env.Defer(func() { w.stop(os.Interrupt) })
+	env.Defer(w.clean)
 	return os.Mkdir(filepath.Join(env.WorkDir, ".keys"), 0o700)
 }
 
@@ -127,7 +142,7 @@ func (w *world) key(ts *testscript.TestScript, user string) string {
 	return path
 }
 
-// server [FLAG…] starts hop3 serve and waits until it is ready.
+// server [-c SETTING]… [FLAG…] starts hop3 serve and waits until it is ready. A SETTING is a line of server.toml.
 func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
 	if neg || w.server != nil {
@@ -141,7 +156,11 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 	exe, err := exec.LookPath("hop3") // testscript has put this test there
 	ts.Check(err)
 	file := filepath.Join(w.root, ".server.toml")
-	ts.Check(os.WriteFile(file, fmt.Appendf(nil, "ports = \"%d-%d\"\n", w.ports, w.ports+portsEach-1), 0o600))
+	settings := fmt.Sprintf("ports = \"%d-%d\"\n", w.ports, w.ports+portsEach-1)
+	for ; len(args) > 1 && args[0] == "-c"; args = args[2:] {
+		settings += args[1] + "\n"
+	}
+	ts.Check(os.WriteFile(file, []byte(settings), 0o600))
 	cmd := exec.Command(exe, append([]string{"serve", "--config", file, "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
 	cmd.Env = os.Environ()
 	log, err := os.OpenFile(filepath.Join(w.root, ".server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -176,20 +195,6 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 	w.as(ts, w.user)
 }
 
-// stop ends the server, and its apps through a second server that was told to
-// stop them where the first was killed.
-func (w *world) stop(sig os.Signal) {
-	if w.load != nil {
-		w.load.stop()
-	}
-	if w.server == nil {
-		return
-	}
-	_ = w.server.Process.Signal(sig) // it may have ended
-	<-w.exited
-	w.server = nil
-}
-
 // end SIGNAL ends the server by that signal and waits until it has ended.
 func endCmd(ts *testscript.TestScript, _ bool, args []string) {
 	sig := map[string]os.Signal{"-9": syscall.SIGKILL, "-15": syscall.SIGTERM}[args[0]]
@@ -215,9 +220,15 @@ func (w *world) sshOptions(ts *testscript.TestScript) []string {
 	return []string{"-F", "none", "-i", w.key(ts, w.user), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(w.root, ".known_hosts")}
 }
 
-// ssh [-t] [-in FILE] ARG… calls the server. ! ssh wants a failure; code tells which.
+// ssh [-t] [-o OPTION] [-W HOST:PORT] [-in FILE] ARG… calls the server. ! ssh wants a failure; code tells which.
 func sshCmd(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
+	args, stdin := w.sshArgs(ts, args)
+	w.command(ts, neg, stdin, "ssh", args)
+}
+
+// sshArgs are the arguments of ssh, and its input, for those of a script's ssh.
+func (w *world) sshArgs(ts *testscript.TestScript, args []string) ([]string, io.Reader) {
 	host, port, err := net.SplitHostPort(w.ssh)
 	ts.Check(err)
 	options := append(w.sshOptions(ts), "-p", port)
@@ -227,6 +238,9 @@ func sshCmd(ts *testscript.TestScript, neg bool, args []string) {
 		case "-t":
 			options = append(options, "-tt")
 			args = args[1:]
+		case "-o", "-W":
+			options = append(options, args[0], args[1])
+			args = args[2:]
 		case "-in":
 			stdin = strings.NewReader(ts.ReadFile(args[1]))
 			args = args[2:]
@@ -234,7 +248,7 @@ func sshCmd(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("unknown flag %s", args[0])
 		}
 	}
-	w.command(ts, neg, stdin, "ssh", append(append(options, "hop3@"+host, "--"), args...))
+	return append(append(options, "hop3@"+host, "--"), args...), stdin
 }
 
 // git ARG… is git with the user's key.
@@ -248,10 +262,7 @@ const maxCommand = 10 * time.Minute
 func (w *world) command(ts *testscript.TestScript, neg bool, stdin io.Reader, name string, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxCommand)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "GIT_SSH_COMMAND="+ts.Getenv("GIT_SSH_COMMAND"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
+	cmd := w.prepare(ts, ctx, name, args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, ts.Stdout(), ts.Stderr()
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -260,9 +271,16 @@ func (w *world) command(ts *testscript.TestScript, neg bool, stdin io.Reader, na
 	}
 	w.code = cmd.ProcessState.ExitCode()
 	if (err != nil) != neg {
-		log, _ := os.ReadFile(filepath.Join(w.root, ".server.log"))
-		ts.Fatalf("%s %q: %v, the server's log:\n%s", name, args, err, log)
+		ts.Fatalf("%s %q: %v, the server's log:\n%s", name, args, err, w.log())
 	}
+}
+
+func (w *world) prepare(ts *testscript.TestScript, ctx context.Context, name string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "GIT_SSH_COMMAND="+ts.Getenv("GIT_SSH_COMMAND"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
+	return cmd
 }
 
 // code N wants the last ssh or git to have ended with N.
@@ -315,7 +333,6 @@ func getCmd(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = ts.Stdout().Write(body)
 	ts.Check(err)
 	if (res.StatusCode != want) != neg {
-		log, _ := os.ReadFile(filepath.Join(worldOf(ts).root, ".server.log"))
-		ts.Fatalf("GET %s: %s, want %d\n%s\nthe server's log:\n%s", args[0], res.Status, want, body, log)
+		ts.Fatalf("GET %s: %s, want %d\n%s\nthe server's log:\n%s", args[0], res.Status, want, body, worldOf(ts).log())
 	}
 }
