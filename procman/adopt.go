@@ -57,6 +57,9 @@ func (s *Supervisor) Reap(ctx context.Context, app, runDir string) error {
 	}
 	defer a.give()
 	if off := a.do(func() {
+		if a.adopted || a.release != nil { // it is being looked after
+			return
+		}
 		a.dir = runDir
 		err = a.sweep()
 	}); off != nil || err != nil {

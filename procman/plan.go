@@ -59,7 +59,7 @@ func (r *Release) wants() []wanted {
 }
 
 // hash identifies what a running process depends on: two releases in which it is equal can share the process. The
-// release's number, its commit and the port are left out on purpose.
+// release's number, its commit, the port and the URL are left out on purpose: they may change under a running process.
 func (r *Release) hash(p Process) string {
 	b, err := json.Marshal(struct {
 		App, StorePath, Type, Command string
@@ -67,9 +67,9 @@ func (r *Release) hash(p Process) string {
 		Env                           map[string]string
 		Limits                        sandbox.Limits
 		UID                           int
-		DataDir, URL                  string
+		DataDir                       string
 		Exclusive                     bool
-	}{r.App, r.StorePath, p.Type, p.Command, r.Closure, r.AppEnv, p.Limits, r.UID, r.DataDir, r.URL, p.Exclusive})
+	}{r.App, r.StorePath, p.Type, p.Command, r.Closure, r.AppEnv, p.Limits, r.UID, r.DataDir, p.Exclusive})
 	if err != nil { // strings, numbers and maps of strings cannot fail
 		panic(fmt.Sprintf("hash process %s: %v", p.Type, err))
 	}

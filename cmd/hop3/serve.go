@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"hop3/internal/command"
@@ -30,6 +31,13 @@ const drainTime = 30 * time.Second
 // serve runs the server until ctx ends.
 func serve(ctx context.Context, args []string, io stdio) error {
 	c, err := config.Load(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		c = config.Default()
+		c.Flags(set)
+		_, _ = fmt.Fprintf(io.out, "hop3 serve runs the server.\n\n%s      --config string         TOML file of the same settings (default %q)\n", set.FlagUsages(), config.DefaultFile) // help that cannot be written helps nobody
+		return nil
+	}
 	if err != nil {
 		return &usageError{err.Error(), "see: hop3 serve --help"}
 	}
@@ -133,7 +141,7 @@ func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger
 
 // run listens, says so, and serves until ctx ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
-	s.pipeline.Prepare(ctx)
+	s.pipeline.Prepare()
 	sshListener, err := net.Listen("tcp", s.c.SSH)
 	if err != nil {
 		return fmt.Errorf("listen for ssh: %w", err)
@@ -144,17 +152,13 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	}
 	s.pipeline.HTTPAddr = httpListener.Addr().String()
 	ends := make(chan error, 3)
-	go func() { ends <- s.router.Serve(httpListener) }()
-	go func() { ends <- s.ssh.Serve(sshListener) }()
 	stopMetrics, err := s.serveHealth(ends)
 	if err != nil {
-		return err
+		return errors.Join(err, sshListener.Close(), httpListener.Close())
 	}
-	booted := make(chan struct{})
-	go func() { // awaited below: the apps' starts end before the server does
-		defer close(booted)
-		_ = s.pipeline.Boot(ctx) // each failure is logged with its app
-	}()
+	booted := s.pipeline.Boot(ctx) // before anybody can call: whoever changes an app waits for its start
+	go func() { ends <- s.router.Serve(httpListener) }()
+	go func() { ends <- s.ssh.Serve(sshListener) }()
 	if _, err := fmt.Fprintf(stdout, "hop3 ready ssh=%s http=%s data=%s\n", sshListener.Addr(), httpListener.Addr(), s.c.Data); err != nil {
 		s.log.WithError(err).Warn("nobody reads the ready line")
 	}
@@ -170,20 +174,29 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	if err := notify("STOPPING=1"); err != nil {
 		s.log.WithError(err).Warn("systemd was not told that the server stops")
 	}
-	<-booted
+	booted()
 	return errors.Join(err, stopMetrics(), s.stop())
 }
 
 // stop lets calls and requests finish. Apps keep running, unless told otherwise.
 func (s *server) stop() error {
 	s.log.Info("stopping")
+	s.bounded("ssh", s.ssh.Shutdown)
+	s.bounded("the router", s.router.Shutdown)
+	return errors.Join(s.access.Close(), s.bounded("processes", func(ctx context.Context) error { return s.procs.Close(ctx, s.c.StopApps) }))
+}
+
+// bounded gives a stage drainTime of its own to end in. That it took longer
+// is no error: what was left has been cut.
+func (s *server) bounded(what string, end func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	if err := s.ssh.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		s.log.WithError(err).Warn("ssh did not stop cleanly")
+	err := end(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
 	}
-	if err := s.router.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		s.log.WithError(err).Warn("the router did not stop cleanly")
+	if err != nil {
+		s.log.WithError(err).Warn(what + " did not stop cleanly")
 	}
-	return errors.Join(s.access.Close(), s.procs.Close(ctx, s.c.StopApps))
+	return err
 }

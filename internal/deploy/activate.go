@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -38,10 +39,10 @@ func (p *Pipeline) activate(ctx context.Context, talk *Talk, a activation) (stat
 	if err != nil {
 		return rel, err
 	}
+	defer p.prune(a.app)
 	if err := p.start(ctx, talk, a, rel); err != nil {
 		return rel, errors.Join(err, p.fail(a.app, rel.Number, err))
 	}
-	p.prune(a.app)
 	return rel, nil
 }
 
@@ -67,12 +68,19 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 	talk.Step("Starting %s", formationText(run))
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
+	committed := false
 	done, err := p.Supervisor.Swap(ctx, run, procman.SwapOptions{
 		Progress: out,
 		Restart:  a.restart,
-		Commit:   func() error { return p.promote(a, rel.Number) },
+		Commit: func() error {
+			err := p.promote(a, rel.Number)
+			committed = err == nil
+			return err
+		},
 	})
-	if err != nil {
+	if committed && err != nil { // the release is the current one: the next start makes it run
+		p.Log.WithField("app", a.app).WithError(err).Error("the swap did not end after its commit")
+	} else if err != nil {
 		return swapFailure(err)
 	}
 	a.times.boot, a.times.swap = done.Boot, done.Took-done.Boot
@@ -139,7 +147,7 @@ func (p *Pipeline) releaseCommand(ctx context.Context, talk *Talk, run procman.R
 	ctx, cancel := context.WithTimeoutCause(ctx, releaseTimeout, fmt.Errorf("no end after %v", releaseTimeout))
 	defer cancel()
 	talk.Line("release: %s", command)
-	tail := &tailWriter{limit: tailLines, next: talk.Lines("release: ")}
+	tail := newTail(tailLines, talk.Lines("release: "))
 	code, err := p.Supervisor.Run(ctx, run, procman.RunSpec{Type: "release", Shell: command, Out: tail, Err: tail})
 	tail.close()
 	if err != nil {
@@ -182,7 +190,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		Hosts:     p.hosts(app, rel),
 		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries},
 		UID:       app.UID,
-		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: filepath.Join(dir, "run"),
+		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name),
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
 		URL: p.URL(app.Name),
 	}
@@ -229,8 +237,13 @@ func (p *Pipeline) checkHosts(app string, hosts []string) error {
 		}
 		for _, h := range p.Hosts(other) {
 			if slices.Contains(hosts, h) {
-				return &state.Conflict{What: fmt.Sprintf("the name %s belongs to the app %s", h, other.Name), Mend: "choose another, or remove it there first"}
+				return &state.Conflict{What: fmt.Sprintf("the name %s belongs to another app", h), Mend: "choose another, or remove it there first"}
 			}
+		}
+	}
+	for _, h := range hosts {
+		if strings.HasSuffix(h, "."+p.Domain) && h != app+"."+p.Domain {
+			return &state.Conflict{What: fmt.Sprintf("the name %s is kept for an app of that name", h), Mend: "choose one outside of " + p.Domain}
 		}
 	}
 	return nil
@@ -270,25 +283,25 @@ func formationText(run procman.Release) string {
 	return strings.Join(parts, " ")
 }
 
-// tailWriter passes output on and keeps its last lines.
+// A tailWriter passes output on and keeps its last lines. Its methods may be
+// called at once.
 type tailWriter struct {
-	limit int
-	next  interface {
-		Write([]byte) (int, error)
-		Close() error
-	}
+	next  io.WriteCloser
 	split *liner
-	lines []string
+	lines []string // written under the liner's lock; read after close
+}
+
+func newTail(limit int, next io.WriteCloser) *tailWriter {
+	w := &tailWriter{next: next}
+	w.split = &liner{emit: func(line string) {
+		if w.lines = append(w.lines, line); len(w.lines) > limit {
+			w.lines = w.lines[1:]
+		}
+	}}
+	return w
 }
 
 func (w *tailWriter) Write(b []byte) (int, error) {
-	if w.split == nil {
-		w.split = &liner{emit: func(line string) {
-			if w.lines = append(w.lines, line); len(w.lines) > w.limit {
-				w.lines = w.lines[1:]
-			}
-		}}
-	}
 	if _, err := w.split.Write(b); err != nil {
 		return 0, err
 	}
@@ -296,8 +309,6 @@ func (w *tailWriter) Write(b []byte) (int, error) {
 }
 
 func (w *tailWriter) close() {
-	if w.split != nil {
-		_ = w.split.Close() // has no error
-	}
-	_ = w.next.Close() // a Talk's writer has no error
+	_ = w.split.Close() // has no error
+	_ = w.next.Close()  // a Talk's writer has no error
 }

@@ -13,25 +13,25 @@ import (
 
 	"hop3/internal/state"
 	"hop3/procman/proxy"
+	"hop3/receive"
 )
 
 // holdTime is how long a request waits for an app that is being started.
 const holdTime = 30 * time.Second
 
 // Prepare is called once, before the server listens: requests for apps that
-// Boot is going to start will be held, and the repositories are tidied while
-// nobody uses them (what interrupted pushes left is removed, many small packs
-// become few).
-func (p *Pipeline) Prepare(ctx context.Context) {
+// Boot is going to start will be held, and what interrupted pushes left in the
+// repositories is removed.
+func (p *Pipeline) Prepare() {
 	for _, app := range p.Store.Apps() {
 		if app.Current > 0 && !app.Stopped {
 			if err := p.Router.Point(proxy.Route{App: app.Name, Hosts: p.Hosts(app), Hold: holdTime}); err != nil {
 				p.Log.WithField("app", app.Name).WithError(err).Error("requests are not held")
 			}
 		}
-		repo, err := p.Repo(app.Name)
+		repo, err := receive.Init(p.repoDir(app.Name))
 		if err == nil {
-			err = errors.Join(repo.Sweep(), repo.Consolidate(ctx))
+			err = repo.Sweep()
 		}
 		if err != nil {
 			p.Log.WithField("app", app.Name).WithError(err).Error("the repository was not tidied")
@@ -41,49 +41,51 @@ func (p *Pipeline) Prepare(ctx context.Context) {
 
 // Boot brings every app to its current release: what still runs is taken
 // over, what does not is started from its store path. Branches that a crash
-// kept from following their release are moved. It returns once each app's
-// start has ended one way or the other; the errors are joined.
-func (p *Pipeline) Boot(ctx context.Context) error {
+// kept from following their release are moved. When it returns each app is
+// its to change, so that whoever comes later waits for the app's start; wait
+// returns once all have ended one way or the other. Failures are logged.
+func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
 	atOnce := make(chan struct{}, 4) // starting is bound by the two things that all share: cores and disk
 	for _, app := range p.Store.Apps() {
+		leave, err := p.enter(ctx, NewTalk(io.Discard), app.Name, &ticket{who: "the server", what: "its start"})
+		if err != nil { // only when the server is stopping already
+			break
+		}
 		wg.Go(func() {
+			defer leave()
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
 			if err := p.bootApp(ctx, app); err != nil {
 				p.Log.WithField("app", app.Name).WithError(err).Error("app did not start")
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, fmt.Errorf("start %s: %w", app.Name, err))
 			}
 		})
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return wg.Wait
 }
 
+// bootApp needs the app's turn.
 func (p *Pipeline) bootApp(ctx context.Context, app *state.App) error {
-	talk := NewTalk(io.Discard)
-	leave, err := p.enter(ctx, talk, app.Name, &ticket{who: "the server", what: "its start"})
+	repo, err := receive.Init(p.repoDir(app.Name)) // a crash may have come before it was made
 	if err != nil {
 		return err
 	}
-	defer leave()
-	if err := p.settle(app); err != nil {
+	if err := p.settle(app, repo); err != nil {
 		return err
 	}
 	rel, ok := app.CurrentRelease()
 	if !ok { // a first deploy may have been cut off half way
-		return p.Supervisor.Reap(ctx, app.Name, filepath.Join(p.Store.AppDir(app.Name), "run"))
+		return p.Supervisor.Reap(ctx, app.Name, p.runDir(app.Name))
 	}
-	return p.Supervisor.Adopt(ctx, p.running(app, rel))
+	if err := p.Supervisor.Adopt(ctx, p.running(app, rel)); err != nil {
+		return err
+	}
+	return repo.Consolidate(ctx)
 }
 
 // settle ends what a crash left half done: releases that never became live
 // are failed, and the branch follows the release that did.
-func (p *Pipeline) settle(app *state.App) error {
+func (p *Pipeline) settle(app *state.App, repo *receive.Repo) error {
 	for _, r := range app.Releases {
 		if r.Status == state.Pending {
 			if err := p.fail(app.Name, r.Number, errors.New("the server stopped before it was live")); err != nil {
@@ -95,10 +97,6 @@ func (p *Pipeline) settle(app *state.App) error {
 	if app.Pushed == "" || i < 0 {
 		return nil
 	}
-	repo, err := p.Repo(app.Name)
-	if err != nil {
-		return err
-	}
 	refs, err := repo.Refs()
 	if err != nil {
 		return err
@@ -109,20 +107,23 @@ func (p *Pipeline) settle(app *state.App) error {
 	return nil
 }
 
-// prune forgets the oldest releases, and with them the GC roots that only
-// they held. The current release and what it was made from always stay.
+// prune forgets releases beyond the number that is kept, failed ones first,
+// then the oldest, and with them the GC roots that only they held. The current
+// release and what it was made from always stay.
 func (p *Pipeline) prune(name string) {
 	log := p.Log.WithField("app", name)
 	var keep map[int]bool
 	_, err := p.Store.Update(name, func(a *state.App) error {
 		excess := len(a.Releases) - p.limits.Load().keep
-		a.Releases = slices.DeleteFunc(a.Releases, func(r state.Release) bool {
-			if excess <= 0 || r.Number == a.Current || r.Status == state.Pending {
-				return false
-			}
-			excess--
-			return true
-		})
+		for _, status := range []state.Status{state.Failed, state.Retired} {
+			a.Releases = slices.DeleteFunc(a.Releases, func(r state.Release) bool {
+				if excess <= 0 || r.Status != status {
+					return false
+				}
+				excess--
+				return true
+			})
+		}
 		keep = map[int]bool{}
 		for _, r := range a.Releases {
 			keep[r.Number], keep[r.Roots] = true, true

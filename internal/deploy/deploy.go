@@ -10,9 +10,11 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,9 +46,11 @@ type Options struct {
 // A Pipeline conducts deploys. Its methods may be called at once.
 type Pipeline struct {
 	Options
-	queue  queue
-	limits atomic.Pointer[limits]
-	builds chan struct{} // one token per build under way
+	queue queue
+
+	creating sync.Mutex
+	limits   atomic.Pointer[limits]
+	builds   chan struct{} // one token per build under way
 }
 
 // New returns a pipeline.
@@ -69,17 +73,21 @@ func (p *Pipeline) SetLimits(minFree int64, keepReleases int) {
 
 // Repo opens the repository of an app.
 func (p *Pipeline) Repo(app string) (*receive.Repo, error) {
+	p.creating.Lock() // it may be on its way
+	defer p.creating.Unlock()
 	return receive.Open(p.repoDir(app))
 }
 
 // Create makes an app with an empty repository.
 func (p *Pipeline) Create(name, by string) (*state.App, error) {
+	p.creating.Lock() // an app is not seen before its repository is there
+	defer p.creating.Unlock()
 	a, err := p.Store.Create(name, by, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	if _, err := receive.Init(p.repoDir(name)); err != nil {
-		return nil, fmt.Errorf("make the repository of %s: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("make the repository of %s: %w", name, err), p.Store.Destroy(name))
 	}
 	return a, nil
 }
@@ -89,6 +97,9 @@ func (p *Pipeline) repoDir(app string) string { return filepath.Join(p.Store.App
 func (p *Pipeline) releaseDir(app string, number int) string {
 	return filepath.Join(p.Store.AppDir(app), "releases", fmt.Sprint(number))
 }
+
+// runDir is where procman records which instances of the app there are.
+func (p *Pipeline) runDir(app string) string { return filepath.Join(p.Store.AppDir(app), "run") }
 
 // LogDir is where the logs of the app's processes lie.
 func (p *Pipeline) LogDir(app string) string { return filepath.Join(p.Store.AppDir(app), "logs") }

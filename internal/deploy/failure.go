@@ -24,14 +24,19 @@ func (f *Failure) Reason() string { return f.Why }
 
 func (f *Failure) Unwrap() error { return f.Status }
 
-// report writes the failure for the pusher.
-func (t *Talk) report(err error) {
+// Tail writes the last lines of the thing that failed, if err has any.
+func (t *Talk) Tail(err error) {
 	var f *Failure
-	if errors.As(err, &f) && len(f.Tail) > 0 {
+	if errors.As(err, &f) {
 		for _, line := range f.Tail {
 			t.Fail("  %s", line)
 		}
 	}
+}
+
+// report writes the failure for the pusher.
+func (t *Talk) report(err error) {
+	t.Tail(err)
 	t.Fail("%s", err.Error())
 	if h := hintOf(err); h != "" {
 		t.Fail("%s", h)

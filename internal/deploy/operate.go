@@ -104,6 +104,7 @@ func (p *Pipeline) Rollback(ctx context.Context, r Request, number int) (state.R
 	if err != nil {
 		return state.Release{}, err
 	}
+	r.Talk.Hide(old.Config)
 	rel := old
 	rel.By, rel.Change, rel.Error = r.By, fmt.Sprintf("rollback to v%d", old.Number), ""
 	return p.activate(ctx, r.Talk, activation{app: r.App, release: rel, config: old.Config})
@@ -143,11 +144,26 @@ func (p *Pipeline) Scale(ctx context.Context, r Request, change func(now map[str
 	if !ok {
 		return nil, &NotDeployed{r.App}
 	}
-	wanted, err := change(formation(app, rel))
+	started := *app
+	started.Stopped = false
+	now := formation(&started, rel)
+	wanted, err := change(maps.Clone(now))
 	if err != nil {
 		return nil, err
 	}
-	err = p.adjust(ctx, r, nil, func(a *state.App) { a.Formation, a.Stopped = wanted, false })
+	err = p.adjust(ctx, r, nil, func(a *state.App) {
+		// Only what was asked for is kept: other types follow the app's files.
+		f := maps.Clone(a.Formation)
+		if f == nil {
+			f = map[string]int{}
+		}
+		for t, n := range wanted {
+			if n != now[t] {
+				f[t] = n
+			}
+		}
+		a.Formation, a.Stopped = f, false
+	})
 	return wanted, err
 }
 
@@ -159,14 +175,11 @@ func (p *Pipeline) Restart(ctx context.Context, r Request, types []string) error
 		return err
 	}
 	defer leave()
-	rel, ok := app.CurrentRelease()
-	if !ok {
+	if app.Current == 0 {
 		return &NotDeployed{r.App}
 	}
 	if len(types) == 0 {
-		for _, t := range rel.Processes {
-			types = append(types, t.Type)
-		}
+		types = []string{procman.RestartAll}
 	}
 	return p.adjust(ctx, r, types, func(*state.App) {})
 }
@@ -233,6 +246,10 @@ func (p *Pipeline) Destroy(ctx context.Context, r Request) error {
 		return err
 	}
 	defer leave()
+	// What a cut-off deploy left belongs to nobody; where the app is known Reap does nothing.
+	if err := p.Supervisor.Reap(ctx, r.App, p.runDir(r.App)); err != nil {
+		return fmt.Errorf("end what is left of %s: %w", r.App, err)
+	}
 	if err := p.Supervisor.Stop(ctx, r.App); err != nil {
 		return fmt.Errorf("stop %s: %w", r.App, err)
 	}

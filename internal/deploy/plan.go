@@ -52,8 +52,15 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 	m := plan.Manifest
 	rel.Stack, rel.StorePath, rel.Closure, rel.Size = plan.Stack, built.Out, built.Closure, built.Size
 	rel.Static, rel.ReleaseCommand = plan.Static, plan.Release
-	rel.Formation, rel.Env, rel.Hosts = maps.Clone(m.Formation), maps.Clone(m.Env), m.Domains
+	rel.Formation, rel.Env = maps.Clone(m.Formation), maps.Clone(m.Env)
+	rel.Hosts = nil
+	for _, d := range m.Domains {
+		if host, err := state.CheckDomain(d); err == nil { // checkManifest has refused others
+			rel.Hosts = append(rel.Hosts, host)
+		}
+	}
 	rel.StartTimeout = m.StartTimeout
+	rel.Processes = nil
 	rel.Health = state.Health{Path: m.Health.Path, Interval: m.Health.Interval, Timeout: m.Health.Timeout, Retries: m.Health.Retries, Command: m.Health.Command}
 	for _, p := range plan.Processes {
 		s := m.Processes[p.Name]
@@ -97,7 +104,7 @@ func generated(app *state.App, plan detect.Plan) (map[string]string, error) {
 // generate makes a random value; a length of 0 gives 256 bits.
 func generate(g detect.Generate) (string, error) {
 	n := g.Length
-	if n <= 0 {
+	if n <= 0 || g.Kind == "uuid" {
 		n = 64
 	}
 	raw := make([]byte, n)
@@ -120,6 +127,11 @@ func generate(g detect.Generate) (string, error) {
 // give yet: silence would be a half-working feature.
 func checkManifest(p detect.Plan) error {
 	m := p.Manifest
+	for _, d := range m.Domains {
+		if _, err := state.CheckDomain(d); err != nil {
+			return &Failure{What: "hop3.toml [domains] list: " + err.Error(), Mend: hintOf(err), Why: "not deployable", Status: err}
+		}
+	}
 	var what string
 	switch {
 	case len(m.Cron) > 0:

@@ -69,7 +69,10 @@ func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *
 	if err := p.deploy(ctx, talk, a, push, o, started, push.Accept); err != nil {
 		return err
 	}
-	return push.Move() // before the next in the queue looks where the branch is
+	if err := push.Move(); err != nil { // here, before the next in the queue looks where the branch is
+		return &Failure{What: "the release is live, but its branch could not be moved: " + err.Error(), Mend: "the server moves it at its next start", Why: "live, but the branch was not moved", Status: err}
+	}
+	return nil
 }
 
 // Rebuild builds the commit that the branch points to again and deploys it.
@@ -128,6 +131,9 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	if o.plan {
 		a.release.Config = a.config
 		p.preview(talk, app, a.release, built)
+		if err := os.RemoveAll(p.releaseDir(a.app, app.LastRelease+1)); err != nil {
+			return fmt.Errorf("remove what the plan has built: %w", err)
+		}
 		return &Failure{What: "nothing was deployed: -o plan only shows what would happen", Why: "plan only"}
 	}
 	if err := accept(); err != nil {
@@ -217,10 +223,15 @@ func (p *Pipeline) detect(ctx context.Context, talk *Talk, src source) (detect.P
 func (p *Pipeline) build(ctx context.Context, talk *Talk, app *state.App, plan detect.Plan, src source, o options) (nixtmpl.Build, error) {
 	select {
 	case p.builds <- struct{}{}:
-		defer func() { <-p.builds }()
-	case <-ctx.Done():
-		return nixtmpl.Build{}, context.Cause(ctx)
+	default:
+		talk.Line("waiting for other builds, of which %d run", cap(p.builds))
+		select {
+		case p.builds <- struct{}{}:
+		case <-ctx.Done():
+			return nixtmpl.Build{}, context.Cause(ctx)
+		}
 	}
+	defer func() { <-p.builds }()
 	dir := p.releaseDir(app.Name, app.LastRelease+1)
 	work := filepath.Join(p.Store.AppDir(app.Name), "build")
 	for _, d := range []string{dir, work} { // what a failed or interrupted build left

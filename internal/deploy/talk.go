@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -15,6 +16,7 @@ import (
 type Talk struct {
 	mu      sync.Mutex
 	w       io.Writer
+	values  []string // that are masked
 	secrets *strings.Replacer
 }
 
@@ -27,9 +29,11 @@ func NewTalk(w io.Writer) *Talk {
 // shorter ones ("1", "true", "prod") occur everywhere and hide nothing.
 const minSecret = 6
 
-// Hide masks the values of settings in all that is written from now on.
+// Hide masks the values of settings, too, in all that is written from now on.
 func (t *Talk) Hide(settings map[string]string) {
-	var values []string
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	values := t.values
 	for _, v := range settings {
 		if len(v) >= minSecret {
 			values = append(values, v)
@@ -42,13 +46,12 @@ func (t *Talk) Hide(settings map[string]string) {
 		}
 	}
 	// Longest first, or a secret that begins with another would show its rest.
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(values))
-	for _, v := range slices.Compact(values) {
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	t.values = slices.Compact(values)
+	pairs := make([]string, 0, 2*len(t.values))
+	for _, v := range t.values {
 		pairs = append(pairs, v, "********")
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.secrets = strings.NewReplacer(pairs...)
 }
 

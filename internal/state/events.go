@@ -37,8 +37,13 @@ func openEventLog(path string) (*eventLog, error) {
 
 func (l *eventLog) close() error { return l.f.Close() }
 
+// maxResult bounds what an event says of an error: a line of the file must
+// stay short enough to be read as one.
+const maxResult = 1000
+
 // Record appends an event and syncs it to the disk.
 func (s *Store) Record(e Event) error {
+	e.Result = e.Result[:min(len(e.Result), maxResult)]
 	b, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
@@ -62,7 +67,8 @@ func (s *Store) Events(n int) ([]Event, error) {
 	}
 	defer f.Close() //nolint:errcheck // only read
 	var events []Event
-	for sc := bufio.NewScanner(f); sc.Scan(); {
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
 		var e Event
 		if json.Unmarshal(sc.Bytes(), &e) != nil {
 			continue // a line that a full disk cut short
@@ -70,6 +76,9 @@ func (s *Store) Events(n int) ([]Event, error) {
 		if events = append(events, e); len(events) > n {
 			events = events[1:]
 		}
+	}
+	if err := sc.Err(); err != nil {
+		return events, fmt.Errorf("read the events: %w", err)
 	}
 	return events, nil
 }

@@ -12,7 +12,16 @@ import (
 // WriteFile replaces the file path by data, so that a reader and a crash see
 // either the old or the new content and never a mixture: it writes a
 // temporary file beside it, syncs it, renames it and syncs the folder.
-func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
+func WriteFile(path string, data []byte, mode fs.FileMode) error {
+	if err := replace(path, data, mode); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// replace is WriteFile without the folder's own durability. After an error
+// the file is as it was.
+func replace(path string, data []byte, mode fs.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -20,7 +29,8 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+			_ = f.Close() // it may be closed
+			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
 	if _, err = f.Write(data); err != nil {
@@ -32,13 +42,13 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 	if err = f.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", path, err)
 	}
+	if err = f.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", path, err)
+	}
 	if err = os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
-	if cerr := f.Close(); cerr != nil {
-		return fmt.Errorf("close %s: %w", path, cerr)
-	}
-	return syncDir(dir)
+	return nil
 }
 
 func syncDir(dir string) error {

@@ -87,7 +87,10 @@ var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._-]{0,62}$`)
 // ParsePublicKey reads the first key of an authorized_keys file and returns
 // it as one line, with its fingerprint and comment.
 func ParsePublicKey(text []byte) (public, fingerprint, comment string, rest []byte, err error) {
-	key, comment, _, rest, err := gossh.ParseAuthorizedKey(text)
+	key, comment, options, rest, err := gossh.ParseAuthorizedKey(text)
+	if err == nil && len(options) > 0 {
+		return "", "", "", nil, &Invalid{What: "this key has options (" + options[0] + "), which hop3 does not keep", Rule: "give the key alone, and limits by flags: keys:add --from, --app, --expires"}
+	}
 	if err != nil {
 		return "", "", "", nil, &Invalid{What: "that is not an OpenSSH public key", Rule: "one line like: ssh-ed25519 AAAA… name, as in ~/.ssh/id_ed25519.pub"}
 	}
@@ -150,7 +153,8 @@ func (k *Keys) refresh() error {
 func (k *Keys) List() ([]Key, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.keys, k.refresh()
+	err := k.refresh()
+	return k.keys, err
 }
 
 // ByFingerprint returns the key with that fingerprint.

@@ -22,7 +22,10 @@ import (
 
 // firstUID is where the user ids of apps begin: above those of people and
 // system users, below 65534, nobody.
-const firstUID = 60001
+const (
+	firstUID = 60001
+	lastUID  = 65533
+)
 
 // A Store is the state of one server. Its methods may be called at once.
 type Store struct {
@@ -48,13 +51,16 @@ type Server struct {
 // Open reads the state below dir, which it makes with mode 0700 if need be,
 // and locks it. A folder that another server uses is a [*Conflict].
 func Open(dir string) (*Store, error) {
-	s, err := open(dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	lock, err := lockDir(dir) // before anything is read: another server may still be writing
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(dir)
+	s, err := open(dir)
 	if err != nil {
-		return nil, errors.Join(err, s.events.close())
+		return nil, errors.Join(err, lock.Close())
 	}
 	s.lock = lock
 	return s, nil
@@ -118,7 +124,7 @@ func (s *Store) load() error {
 		return fmt.Errorf("read the apps: %w", err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
+		if strings.HasPrefix(e.Name(), destroyed) {
 			// A folder that was being destroyed when the server was.
 			if err := os.RemoveAll(filepath.Join(s.dir, "apps", e.Name())); err != nil {
 				return fmt.Errorf("finish destroying an app: %w", err)
@@ -218,6 +224,9 @@ func (s *Store) Create(name, by string, now time.Time) (*App, error) {
 		return nil, &Conflict{What: fmt.Sprintf("the app %s exists already", name), Mend: "take another name, or push to that one"}
 	}
 	uid := max(s.server.NextUID, firstUID)
+	if uid > lastUID {
+		return nil, &Conflict{What: "this server has had as many apps as it has user ids for", Mend: "move some apps to another server"}
+	}
 	server := s.server
 	server.NextUID = uid + 1
 	if err := s.saveServer(server); err != nil {
@@ -265,7 +274,7 @@ func (s *Store) checkDomains(a *App) error {
 		}
 		for _, d := range a.Domains {
 			if slices.Contains(other.Domains, d) {
-				return &Conflict{What: fmt.Sprintf("the domain %s belongs to the app %s", d, other.Name), Mend: "remove it there first: domains:remove " + other.Name + " " + d}
+				return &Conflict{What: fmt.Sprintf("the domain %s belongs to another app", d), Mend: "choose another, or remove it there first"}
 			}
 		}
 	}
@@ -274,24 +283,35 @@ func (s *Store) checkDomains(a *App) error {
 
 // Destroy removes the app and its folder with all that is in it.
 func (s *Store) Destroy(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.apps[name] == nil {
-		return &NotFound{Kind: "app", Name: name}
+	grave, err := s.bury(name)
+	if err != nil {
+		return err
 	}
-	// One rename takes the app away whole; what a crash leaves is swept by load.
-	grave := filepath.Join(s.dir, "apps", ".destroyed-"+name)
-	if err := os.RemoveAll(grave); err != nil {
-		return fmt.Errorf("remove what is left of an earlier %s: %w", name, err)
-	}
-	if err := os.Rename(s.AppDir(name), grave); err != nil {
-		return fmt.Errorf("destroy %s: %w", name, err)
-	}
-	delete(s.apps, name)
 	if err := os.RemoveAll(grave); err != nil {
 		return fmt.Errorf("remove the folder of %s: %w", name, err)
 	}
 	return nil
+}
+
+// destroyed begins the names of folders of apps that are being removed.
+const destroyed = ".destroyed-"
+
+// bury takes the app away whole, by one rename; what a crash leaves is swept
+// by load.
+func (s *Store) bury(name string) (grave string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.apps[name] == nil {
+		return "", &NotFound{Kind: "app", Name: name}
+	}
+	if grave, err = os.MkdirTemp(filepath.Join(s.dir, "apps"), destroyed+name+"-"); err != nil {
+		return "", fmt.Errorf("destroy %s: %w", name, err)
+	}
+	if err := os.Rename(s.AppDir(name), filepath.Join(grave, name)); err != nil {
+		return "", errors.Join(fmt.Errorf("destroy %s: %w", name, err), os.Remove(grave))
+	}
+	delete(s.apps, name)
+	return grave, nil
 }
 
 // Server returns what the server remembers.

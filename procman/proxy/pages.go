@@ -45,6 +45,9 @@ func (x *exchange) page(p page, text string) {
 	for _, k := range clear { // of a response that was given up
 		delete(h, k)
 	}
+	if x.app != nil {
+		x.strict(h)
+	}
 	h.Set("X-Request-Id", x.id)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")

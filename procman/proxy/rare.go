@@ -55,6 +55,7 @@ func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
 			if res.Header.Get("X-Request-Id") == "" {
 				res.Header.Set("X-Request-Id", x.id)
 			}
+			x.strict(res.Header)
 			if res.StatusCode == http.StatusSwitchingProtocols {
 				x.status = res.StatusCode // ReverseProxy writes that one to the connection itself
 			}

@@ -197,6 +197,7 @@ func (x *exchange) relay(c *upConn, h head) {
 	if len(hdr["Content-Type"]) == 0 {
 		hdr["Content-Type"] = nil // net/http must not guess one
 	}
+	x.strict(hdr)
 	x.status = h.status
 	x.w.WriteHeader(h.status)
 	if x.req.Method == "HEAD" || h.status == http.StatusNoContent || h.status == http.StatusNotModified {

@@ -40,6 +40,11 @@ type Options struct {
 	// TLS is the configuration that ServeTLS uses; its certificates come from
 	// GetCertificate as a rule.
 	TLS *tls.Config
+	// HSTS, when positive, is how long browsers are told to use https only.
+	HSTS time.Duration
+	// Challenge answers plain requests below /.well-known/acme-challenge/,
+	// whatever their host; where it returns false it has written nothing.
+	Challenge func(http.ResponseWriter, *http.Request) bool
 	// Limits bounds clients and apps; each zero field has a default.
 	Limits Limits
 }
@@ -53,8 +58,10 @@ type Router struct {
 	table  atomic.Pointer[table]
 	server *http.Server
 	conns  connSet
+	hsts   string
 
-	draining atomic.Bool
+	draining  atomic.Bool
+	httpsPort atomic.Pointer[string] // nil: plain requests are served
 
 	mu   sync.Mutex // serialises changes of the table
 	apps map[string]*app
@@ -62,7 +69,7 @@ type Router struct {
 
 // New returns a Router without any route.
 func New(o Options) *Router {
-	r := &Router{opts: o, limits: o.Limits.withDefaults(), log: o.Log, apps: map[string]*app{}}
+	r := &Router{opts: o, limits: o.Limits.withDefaults(), log: o.Log, hsts: hstsValue(o.HSTS), apps: map[string]*app{}}
 	if r.log == nil {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)
@@ -140,6 +147,9 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		x.page(pageBadRequest, why)
 		return
 	}
+	if r.challenge(w, req) {
+		return
+	}
 	host := normalizeHost(req.Host)
 	rt := r.table.Load().hosts[host]
 	if rt == nil {
@@ -149,5 +159,7 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x.app, x.host = rt.app, host
 	x.app.begin()
 	defer x.finish()
-	x.serve(rt)
+	if !x.redirect() {
+		x.serve(rt)
+	}
 }

@@ -61,6 +61,7 @@ var encodings = []struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
 
 // static answers with a file.
 func (x *exchange) static(s *site) {
+	x.strict(x.w.Header())
 	if x.req.Method != http.MethodGet && x.req.Method != http.MethodHead {
 		x.w.Header().Set("Allow", "GET, HEAD")
 		x.page(pageNotAllowed, "")
