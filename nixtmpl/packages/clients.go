@@ -107,7 +107,8 @@ type defaultOf struct {
 
 var clientDefaults = map[string]defaultOf{
 	sourceNpm: {
-		file:  regexp.MustCompile(`/@npmcli/config/lib/definitions/definitions\.js$`),
+		// Where it is has changed between npm 9 and 10.
+		file:  regexp.MustCompile(`/(@npmcli/config/lib/definitions|npm/lib/utils/config)/definitions\.js$`),
 		value: regexp.MustCompile(`(?s)define\('registry',\s*\{\s*default:\s*'(https://[^']+)'`),
 	},
 	sourceGo: {

@@ -282,7 +282,7 @@ func TestPrefetch_RefusesUnknownGo(t *testing.T) {
 func TestPackagedAddress(t *testing.T) {
 	dir := t.TempDir()
 	for source, c := range map[string]struct{ file, text, want string }{
-		sourceNpm: {"usr/share/nodejs/npm/node_modules/@npmcli/config/lib/definitions/definitions.js", "define('registry', {\n  default: 'https://npm.invalid/',\n", "https://npm.invalid/"},
+		sourceNpm: {"usr/share/nodejs/npm/lib/utils/config/definitions.js", "define('registry', {\n  default: 'https://npm.invalid/',\n", "https://npm.invalid/"},
 		sourceGo:  {"usr/share/go-1.24/go.env", "# x\nGOPROXY=https://modules.invalid,direct\nGOSUMDB=x\n", "https://modules.invalid"},
 	} {
 		deb := filepath.Join(dir, source)
@@ -292,6 +292,18 @@ func TestPackagedAddress(t *testing.T) {
 		if got, err := packagedAddress(source, deb); err != nil || got != c.want {
 			t.Errorf("%s: got %q, %v", source, got, err)
 		}
+	}
+}
+
+// TestReal_PackagedAddress reads npm's default out of the package that the
+// lock names, as a machine without npm has to.
+func TestReal_PackagedAddress(t *testing.T) {
+	s := openReal(t)
+	w := newWeb()
+	defer w.close()
+	got, err := s.packagedDefault(t.Context(), w, sourceNpm)
+	if err != nil || !strings.HasPrefix(got, "https://") {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
