@@ -159,7 +159,7 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x.app, x.host = rt.app, host
 	x.app.begin()
 	defer x.finish()
-	if !x.redirect() {
+	if !x.toHTTPS() {
 		x.serve(rt)
 	}
 }

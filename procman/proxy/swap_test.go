@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 // load sends requests of one kind until stop and counts those that fail.
 type load struct {
+	base         string // URL of the router; "" is that of plain HTTP
 	stop         chan struct{}
 	wg           sync.WaitGroup
 	sent, failed atomic.Int64
@@ -37,7 +39,7 @@ func (l *load) run(f *front, t *testing.T, client *http.Client, method string) {
 			if method == "POST" {
 				body = strings.NewReader("hello")
 			}
-			req, err := http.NewRequest(method, "http://"+f.addr+"/", body)
+			req, err := http.NewRequest(method, cmp.Or(l.base, "http://"+f.addr)+"/", body)
 			if err != nil {
 				t.Error(err)
 				return
@@ -86,7 +88,11 @@ func TestSwap_UnderLoadLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	const swaps = 220
+	l.swap(t, f, old, kill, 220)
+}
+
+// swap replaces the app again and again under the load, and wants no request to have failed.
+func (l *load) swap(t *testing.T, f *front, old *Backend, kill func(), swaps int) {
 	for i := 1; i <= swaps; i++ {
 		before := l.sent.Load()
 		waitFor(t, "load to flow", func() bool { return l.sent.Load() > before+10 })
