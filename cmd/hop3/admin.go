@@ -20,18 +20,25 @@ import (
 func admin(_ context.Context, args []string, io stdio) error {
 	set := pflag.NewFlagSet("admin", pflag.ContinueOnError)
 	set.Usage = func() {}
-	c := config.Default()
-	set.StringVar(&c.Data, "data", c.Data, "the server's folder")
+	data := set.String("data", "", "the server's folder (as server.toml says, else "+config.Default().Data+")")
+	file := set.String("config", config.DefaultFile, "the server's TOML file")
 	role := set.String("role", state.Admin.String(), "admin, operate, deploy or view")
 	if err := set.Parse(args); err != nil {
-		return asUsage(err)
+		return asUsage(set, err)
 	}
 	args = set.Args()
 	usage := &usageError{"hop3 admin takes add NAME, list or remove NAME", "hop3 admin add ann < ann.pub"}
 	if len(args) == 0 {
 		return usage
 	}
-	keys, err := state.OpenKeys(c.Data)
+	if *data == "" {
+		c, err := config.Load([]string{"--config", *file})
+		if err != nil {
+			return err
+		}
+		*data = c.Data
+	}
+	keys, err := state.OpenKeys(*data)
 	if err != nil {
 		return err
 	}
@@ -46,9 +53,15 @@ func admin(_ context.Context, args []string, io stdio) error {
 	return usage
 }
 
-func asUsage(err error) error {
+// A helpError asks for a command's flags to be shown.
+type helpError struct{ flags string }
+
+func (e *helpError) Error() string { return "help" }
+
+// asUsage tells a mistake in a command line from the wish for help.
+func asUsage(set *pflag.FlagSet, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
-		return err
+		return &helpError{set.FlagUsages()}
 	}
 	return &usageError{err.Error(), "see --help"}
 }

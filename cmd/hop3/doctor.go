@@ -33,7 +33,7 @@ func doctor(ctx context.Context, args []string, io stdio) error {
 	c := config.Default()
 	c.Flags(set)
 	if err := set.Parse(args); err != nil {
-		return asUsage(err)
+		return asUsage(set, err)
 	}
 	checks := []check{checkNix(ctx, c), checkGit()}
 	checks = append(checks, checkIsolation()...)

@@ -27,7 +27,7 @@ import (
 func directory(set *pflag.FlagSet, args []string) (string, error) {
 	set.Usage = func() {}
 	if err := set.Parse(args); err != nil {
-		return "", asUsage(err)
+		return "", asUsage(set, err)
 	}
 	dir := "."
 	switch set.NArg() {
@@ -136,7 +136,7 @@ func buildDir(ctx context.Context, args []string, stdio stdio) error {
 	defer os.RemoveAll(work) //nolint:errcheck // a temporary folder
 	// The flake is written into a copy: the folder itself stays as it is.
 	source := filepath.Join(work, "source")
-	if err := copyTree(dir, source); err != nil {
+	if err := copyTree(ctx, dir, source); err != nil {
 		return err
 	}
 	if err := os.Mkdir(filepath.Join(work, "flake"), 0o700); err != nil {
@@ -182,8 +182,56 @@ func appNameOf(dir string) string {
 	return name
 }
 
-// copyTree copies a folder without its .git; links stay links.
-func copyTree(from, to string) error {
+// copyTree copies what a push would carry: in a git repository the files that
+// git tracks or would add, for what is ignored may be secret and the store can
+// be read by all; elsewhere everything. Links stay links.
+func copyTree(ctx context.Context, from, to string) error {
+	cmd := exec.CommandContext(ctx, "git", "-C", from, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list, err := cmd.Output()
+	if err != nil { // no repository, or no git
+		return copyAll(from, to)
+	}
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // only read
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
+		if name == "" {
+			continue
+		}
+		target := filepath.Join(to, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		if err := copyEntry(root, name, target); err != nil && !errors.Is(err, fs.ErrNotExist) { // removed, not yet committed
+			return err
+		}
+	}
+	return nil
+}
+
+func copyEntry(root *os.Root, name, target string) error {
+	info, err := root.Lstat(name)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode().Type() == fs.ModeSymlink:
+		link, err := root.Readlink(name)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(link, target)
+	case !info.Mode().IsRegular():
+		return nil // a submodule's folder; sockets and devices are no code
+	}
+	return copyFile(root, name, target)
+}
+
+func copyAll(from, to string) error {
 	root, err := os.OpenRoot(from)
 	if err != nil {
 		return fmt.Errorf("open the folder: %w", err)
@@ -201,16 +249,8 @@ func copyTree(from, to string) error {
 			return nil
 		case d.IsDir():
 			return os.Mkdir(target, 0o755)
-		case d.Type() == fs.ModeSymlink:
-			link, err := root.Readlink(p)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		case !d.Type().IsRegular():
-			return nil // sockets and devices are no code
 		}
-		return copyFile(root, p, target)
+		return copyEntry(root, p, target)
 	})
 }
 
@@ -260,7 +300,7 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 func printVersion(ctx context.Context, args []string, io stdio) error {
 	set := newFlags("version")
 	if err := set.Parse(args); err != nil {
-		return asUsage(err)
+		return asUsage(set, err)
 	}
 	nixVersion := "none"
 	if out, err := exec.CommandContext(ctx, "nix", "--version").Output(); err == nil {

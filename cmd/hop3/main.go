@@ -10,8 +10,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/pflag"
-
 	"hop3/nixtmpl/nix"
 	"hop3/procman/shim"
 )
@@ -82,8 +80,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 		return remote(ctx, args, io)
 	}
 	err := cmd.run(ctx, args[1:], io)
-	if errors.Is(err, pflag.ErrHelp) {
-		_, _ = fmt.Fprintf(io.out, "%s\n\nUsage: hop3 %s %s\n", cmd.short, args[0], cmd.usage) // help that cannot be written helps nobody
+	var wanted *helpError
+	if errors.As(err, &wanted) {
+		_, _ = fmt.Fprintf(io.out, "hop3 %s: %s\n\nUsage: hop3 %s %s\n\nFlags:\n%s", args[0], cmd.short, args[0], cmd.usage, wanted.flags) // help that cannot be written helps nobody
 		return exitDone
 	}
 	return tell(io.err, err)

@@ -19,7 +19,7 @@ func packageSet(ctx context.Context, args []string, io stdio) error {
 	c := localConfig(set)
 	asJSON := set.Bool("json", false, "answer as one JSON document")
 	if err := set.Parse(args); err != nil {
-		return asUsage(err)
+		return asUsage(set, err)
 	}
 	args = set.Args()
 	if len(args) == 0 {

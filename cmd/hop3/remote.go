@@ -34,7 +34,7 @@ func remote(ctx context.Context, args []string, io stdio) int {
 		return tell(io.err, err)
 	}
 	words := []string{args[0]}
-	if table[i].App == command.OneApp && !namesApp(args[1:]) {
+	if table[i].App == command.OneApp && !namesApp(args) {
 		words = append(words, "-a", app)
 	}
 	words = append(words, args[1:]...)
@@ -43,18 +43,29 @@ func remote(ctx context.Context, args []string, io stdio) int {
 	}
 	cmd := exec.CommandContext(ctx, "ssh", append(ssh, "--", quoteWords(words))...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.in, io.out, io.err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() >= 0 {
+	switch {
+	case ctx.Err() != nil:
+		return command.ExitCancelled
+	case errors.As(err, &exit) && exit.ExitCode() == sshFailed:
+		return command.ExitServer // ssh has said why
+	case errors.As(err, &exit) && exit.ExitCode() >= 0:
 		return exit.ExitCode()
 	}
 	return tell(io.err, err)
 }
 
-// namesApp reports whether the caller named an app by -a.
+// sshFailed is ssh's own exit status when it could not reach the server; no
+// command of the server ends with it.
+const sshFailed = 255
+
+// namesApp reports whether the caller named an app by -a. Of a command that
+// runs another, only flags before that one count.
 func namesApp(args []string) bool {
-	for _, a := range args {
-		if a == "--" {
+	for _, a := range args[1:] {
+		if a == "--" || args[0] == "run" && !strings.HasPrefix(a, "-") {
 			return false
 		}
 		if a == "-a" || a == "--app" || strings.HasPrefix(a, "--app=") {

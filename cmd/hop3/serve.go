@@ -32,11 +32,10 @@ const drainTime = 30 * time.Second
 func serve(ctx context.Context, args []string, io stdio) error {
 	c, err := config.Load(args)
 	if errors.Is(err, pflag.ErrHelp) {
-		set := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-		c = config.Default()
+		c, set := config.Default(), newFlags("serve")
 		c.Flags(set)
-		_, _ = fmt.Fprintf(io.out, "hop3 serve runs the server.\n\n%s      --config string         TOML file of the same settings (default %q)\n", set.FlagUsages(), config.DefaultFile) // help that cannot be written helps nobody
-		return nil
+		set.String("config", config.DefaultFile, "TOML file of the same settings")
+		return asUsage(set, err)
 	}
 	if err != nil {
 		return &usageError{err.Error(), "see: hop3 serve --help"}

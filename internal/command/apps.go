@@ -1,15 +1,17 @@
 package command
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"hop3/internal/state"
+	"hop3/procman"
 )
 
 func appCommands() []*Command {
@@ -21,6 +23,9 @@ func appCommands() []*Command {
 		{Name: "apps:info", Group: "apps", Usage: "[APP]", Short: "show an app", Role: state.View, App: OneApp, JSON: true, Run: appsInfo},
 	}
 }
+
+// maxTyped bounds what is read of somebody who types a name.
+const maxTyped = 256
 
 type appJSON struct {
 	Name    string `json:"name"`
@@ -38,7 +43,7 @@ func (c *Call) appState(a *state.App) string {
 		return "stopped"
 	}
 	for _, i := range c.Procs.Instances(a.Name) {
-		if s := fmt.Sprint(i.State); s == "crashed" || s == "backoff" {
+		if i.State == procman.Exited || i.State == procman.Crashed {
 			return "crashed"
 		}
 	}
@@ -95,8 +100,12 @@ func appsDestroy(ctx context.Context, c *Call) error {
 	}
 	if confirm == "" && c.Pty != nil {
 		c.say(" !     This removes %s with its code, releases, settings and data. Type its name to confirm:", c.App)
-		line, err := bufio.NewReader(io.LimitReader(c.In, 256)).ReadString('\n')
-		if err != nil && line == "" {
+		// The client's terminal is raw: echo, Backspace, Enter and Ctrl-C are ours to do.
+		line, err := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{io.LimitReader(c.In, maxTyped), c.RawOut}, "").ReadLine()
+		if err != nil {
 			return &NotConfirmed{What: "nothing was destroyed", Mend: "confirm with --confirm " + c.App}
 		}
 		confirm = strings.TrimSpace(line)
@@ -128,7 +137,11 @@ func appsInfo(_ context.Context, c *Call) error {
 		CreatedBy string         `json:"created_by"`
 		Domains   []string       `json:"domains"`
 		Formation map[string]int `json:"formation"`
-	}{1, c.appJSON(a), rel.Stack, rel.Commit, rel.StorePath, rel.Size, when(a.Created), a.CreatedBy, append([]string{}, a.Domains...), map[string]int{}}
+
+		DeployBranch string      `json:"deploy_branch"`
+		Lock         *state.Mark `json:"lock"`
+		Maintenance  *state.Mark `json:"maintenance"`
+	}{1, c.appJSON(a), rel.Stack, rel.Commit, rel.StorePath, rel.Size, when(a.Created), a.CreatedBy, append([]string{}, a.Domains...), map[string]int{}, a.DeployBranch, a.Lock, a.Maintenance}
 	if run, err := c.Pipeline.Current(c.App); err == nil {
 		doc.Formation = run.Formation
 	}
@@ -137,6 +150,14 @@ func appsInfo(_ context.Context, c *Call) error {
 			{"name:", doc.Name}, {"state:", doc.State}, {"release:", orDash(doc.Release)}, {"url:", doc.URL},
 			{"domains:", orDash(strings.Join(doc.Domains, " "))}, {"stack:", orDash(doc.Stack)}, {"commit:", orDash(doc.Commit)},
 			{"store path:", orDash(doc.StorePath)}, {"closure:", fmt.Sprintf("%d bytes", doc.Size)}, {"created:", doc.Created + " by " + doc.CreatedBy},
+			{"deploys:", cmp.Or(doc.DeployBranch, "main or master")}, {"locked:", markText(doc.Lock)}, {"maintenance:", markText(doc.Maintenance)},
 		})
 	})
+}
+
+func markText(m *state.Mark) string {
+	if m == nil {
+		return "-"
+	}
+	return strings.TrimSpace(fmt.Sprintf("by %s since %s %s", m.By, when(m.At), m.Message))
 }

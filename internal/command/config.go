@@ -83,10 +83,10 @@ func configGet(_ context.Context, c *Call) error {
 func configSet(ctx context.Context, c *Call) error {
 	set := map[string]string{}
 	stdin := false
-	for _, arg := range c.Args {
+	for i, arg := range c.Args {
 		k, v, ok := strings.Cut(arg, "=")
-		if !ok {
-			return &Usage{What: fmt.Sprintf("%q sets nothing", arg), Mend: "usage: " + c.Command.usage()}
+		if !ok { // it is not repeated: it may be a value
+			return &Usage{What: fmt.Sprintf("setting %d is not KEY=VALUE", i+1), Mend: "usage: " + c.Command.usage()}
 		}
 		if v == "-" {
 			if stdin {
@@ -193,8 +193,8 @@ func parseSettings(text []byte) (map[string]string, error) {
 		}
 		key, _, ok := strings.Cut(strings.TrimPrefix(trimmed, "export "), "=")
 		key = strings.TrimSpace(key)
-		if !ok || state.CheckConfigKey(key) != nil {
-			return nil, &state.Invalid{What: fmt.Sprintf("line %d is not a setting: the key %q", line, key), Rule: "lines of KEY=VALUE; a key has letters, digits and _"}
+		if !ok || state.CheckConfigKey(key) != nil { // it is not repeated: it may be part of a value
+			return nil, &state.Invalid{What: fmt.Sprintf("line %d is not a setting", line), Rule: "lines of KEY=VALUE; a key has letters, digits and _"}
 		}
 		v, tail, err := parseValue(rest[strings.IndexByte(rest, '=')+1:])
 		if err != nil {

@@ -126,7 +126,7 @@ func (s *Set) mayGit(session *Session, service, name string) error {
 	need := gitServices[service]
 	_, err := s.Store.App(name)
 	if !session.Key.May(state.View, name) {
-		return &state.NotFound{Kind: "app", Name: name}
+		return s.unknownApp(session.Key, name)
 	}
 	if !session.Key.May(need, name) {
 		return &Denied{Who: session.Who, What: fmt.Sprintf("push to %s", name), Needs: need.String()}

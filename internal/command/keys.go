@@ -100,8 +100,11 @@ func newKey(c *Call, text []byte) (state.Key, error) {
 	if k.Role, err = state.ParseRole(role); err != nil {
 		return k, err
 	}
-	k.Apps, _ = c.Flags.GetStringArray("app")  // the flag is declared above
-	k.From, _ = c.Flags.GetStringArray("from") // the flag is declared above
+	k.Apps, _ = c.Flags.GetStringArray("app")     // the flag is declared above
+	k.From, _ = c.Flags.GetStringArray("from")    // the flag is declared above
+	if k.Role == state.Admin && len(k.Apps) > 0 { // an admin can make keys, so the limit would be none
+		return k, &state.Invalid{What: "a key with the role admin cannot be limited to apps", Rule: "use --role operate"}
+	}
 	for _, a := range k.Apps {
 		if err := state.CheckAppName(a); err != nil {
 			return k, err

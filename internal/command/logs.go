@@ -22,6 +22,7 @@ func logCommands() []*Command {
 				f.Duration("since", 0, "of the last so long only, like 10m")
 				f.String("grep", "", "lines that this regular expression (RE2) fits")
 			}},
+		{Name: "logs:build", Group: "logs", Usage: "[APP] [vN]", Short: "print a release's build log (the last build's)", Role: state.Deploy, App: OneApp, Max: 1, Run: logsBuild},
 	}
 }
 

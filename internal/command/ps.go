@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hop3/internal/deploy"
 	"hop3/internal/state"
 	"hop3/procman"
 )
@@ -125,8 +126,8 @@ func (s scaling) apply(now int) int {
 	return s.n
 }
 
-// maxScale bounds what one operand may ask for; procman bounds the sum.
-const maxScale = 1000
+// maxScale is what procman allows of one type.
+const maxScale = 100
 
 func parseScale(args []string) ([]scaling, error) {
 	var list []scaling
@@ -183,5 +184,5 @@ func psRebuild(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.Pipeline.Rebuild(ctx, c.request(), noCache)
+	return c.Pipeline.Deploy(ctx, c.request(), deploy.DeployOptions{NoCache: noCache, Rebuild: true})
 }

@@ -18,7 +18,6 @@ func releaseCommands() []*Command {
 		{Name: "releases", Group: "releases", Usage: "[APP]", Short: "list the releases, newest first", Role: state.View, App: OneApp, JSON: true, Run: releases},
 		{Name: "releases:info", Group: "releases", Usage: "[APP] vN", Short: "show a release", Example: "releases:info blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesInfo},
 		{Name: "rollback", Group: "releases", Usage: "[APP] [vN]", Short: "make an earlier release live again, with its settings", Role: state.Operate, App: OneApp, Max: 1, Run: rollback},
-		{Name: "logs:build", Group: "logs", Usage: "[APP] [vN]", Short: "print a release's build log (the last build's)", Role: state.Deploy, App: OneApp, Max: 1, Run: logsBuild},
 	}
 }
 

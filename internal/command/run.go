@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -25,7 +26,7 @@ func runCommands() []*Command {
 // ReadsTerminal reports whether a command line is of a command that reads what
 // is typed at its terminal, Ctrl-C included.
 func ReadsTerminal(args []string) bool {
-	return len(args) > 0 && (args[0] == "run" || args[0] == "apps:destroy")
+	return len(args) > 0 && slices.Contains([]string{"run", "apps:destroy", "config:set", "config:import", "keys:add"}, args[0])
 }
 
 func run(ctx context.Context, c *Call) error {
@@ -49,6 +50,9 @@ func run(ctx context.Context, c *Call) error {
 	kind, err := c.Flags.GetString("type")
 	if err != nil {
 		return err
+	}
+	if kind != "" && !slices.ContainsFunc(release.Processes, func(p procman.Process) bool { return p.Type == kind }) {
+		return &state.NotFound{Kind: "process type", Name: kind}
 	}
 	spec := procman.RunSpec{Type: kind, Argv: c.Args, Env: env, In: c.In, Out: c.RawOut, Err: c.Err, Signals: c.signals(ctx)}
 	if c.Pty != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -126,6 +127,8 @@ func parse(c *Config, file *string, args []string) error {
 	return nil
 }
 
+var domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 func (c *Config) check() error {
 	for name, addr := range map[string]string{"ssh": c.SSH, "http": c.HTTP, "https": c.HTTPS, "metrics": c.Metrics} {
 		if addr == "" && (name == "https" || name == "metrics") {
@@ -146,6 +149,13 @@ func (c *Config) check() error {
 		if !contains(choice.legal, choice.value) {
 			return fmt.Errorf("%s is %q: want %s", choice.name, choice.value, strings.Join(choice.legal[1:], " or "))
 		}
+	}
+	c.Domain = strings.ToLower(strings.TrimSuffix(c.Domain, "."))
+	if !domain.MatchString(c.Domain) {
+		return fmt.Errorf("domain is %q: want a host name like apps.example.com", c.Domain)
+	}
+	if c.CPU < 0 || c.Pids < 0 {
+		return errors.New("cpu and pids are not negative")
 	}
 	if c.Data == "" || c.Domain == "" {
 		return errors.New("data and domain may not be empty")

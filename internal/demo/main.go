@@ -129,7 +129,10 @@ func (d *demo) serve() error {
 			d.http = v
 		}
 	}
-	return d.trust()
+	if err := d.trust(); err != nil {
+		return errors.Join(err, d.stop())
+	}
+	return nil
 }
 
 // trust writes down the server's host key, so that ssh can check it.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // WriteFile replaces the file path by data, so that a reader and a crash see
@@ -36,6 +37,10 @@ func replace(path string, data []byte, mode fs.FileMode) (err error) {
 	if _, err = f.Write(data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	// What root writes into the folder of a server that is another user is that user's.
+	if err = giveToOwner(f, dir); err != nil {
+		return err
+	}
 	if err = f.Chmod(mode); err != nil {
 		return fmt.Errorf("set mode of %s: %w", path, err)
 	}
@@ -47,6 +52,25 @@ func replace(path string, data []byte, mode fs.FileMode) (err error) {
 	}
 	if err = os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return nil
+}
+
+// giveToOwner makes the owner of dir the owner of f, if this process may.
+func giveToOwner(f *os.File, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("look at folder: %w", err)
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return nil
+	}
+	if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
+		return fmt.Errorf("give %s to its owner: %w", f.Name(), err)
 	}
 	return nil
 }

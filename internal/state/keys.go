@@ -220,6 +220,9 @@ func (k *Keys) change(edit func([]Key) ([]Key, error)) error {
 		return fmt.Errorf("lock the keys: %w", err)
 	}
 	defer lock.Close() //nolint:errcheck // closing gives the lock free
+	if err := giveToOwner(lock, filepath.Dir(k.path)); err != nil {
+		return err
+	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("lock the keys: %w", err)
 	}
