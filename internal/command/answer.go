@@ -38,7 +38,8 @@ func (c *Call) say(format string, a ...any) {
 
 // request is how the call asks the pipeline for a change of its app.
 func (c *Call) request() deploy.Request {
-	return deploy.Request{App: c.App, By: c.Who, Talk: deploy.NewTalk(c.Err)}
+	c.talk = deploy.NewTalk(c.Err)
+	return deploy.Request{App: c.App, By: c.Who, Talk: c.talk}
 }
 
 // when writes a time for people, in UTC, to the second.

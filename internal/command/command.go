@@ -97,6 +97,8 @@ type Call struct {
 	Args    []string
 	Flags   *pflag.FlagSet
 	JSON    bool
+
+	talk *deploy.Talk // of the request, once there is one: it knows the app's secrets
 }
 
 // Run runs the command that args name and returns its exit code. Errors have

@@ -126,6 +126,9 @@ func report(s *Session, call *Call, err error) int {
 	if errors.As(err, &h) {
 		hint = h.Hint()
 	}
+	if call != nil && call.talk != nil {
+		call.talk.Tail(err)
+	}
 	if call != nil && call.JSON {
 		// A caller that cannot be told has gone.
 		_ = json.NewEncoder(s.Out).Encode(errorJSON{1, err.Error(), hint, code})
