@@ -202,12 +202,12 @@ func (a *app) point() {
 
 // route is where the requests for release r go, given what is live. Owner only.
 func (a *app) route(r *Release) proxy.Route {
-	rt := proxy.Route{App: a.name, Hosts: r.Hosts, Hold: a.hold}
+	rt := proxy.Route{App: a.name, Hosts: r.Hosts, Hold: a.hold, Maintenance: r.Maintenance}
 	if r.serves() {
 		rt.Static = &proxy.Static{Dir: filepath.Join(r.StorePath, "app", r.Static), Tag: filepath.Base(r.StorePath)}
 		return rt
 	}
-	if r.Formation[Web] == 0 {
+	if r.Formation[Web] == 0 && rt.Maintenance == "" {
 		rt.Maintenance = stoppedPage
 	}
 	if a.hold > 0 {

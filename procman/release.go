@@ -53,6 +53,9 @@ type Release struct {
 	LogDir  string // their log files
 	RunDir  string // the supervisor's record and the shims' folders, the app's alone
 	URL     string
+
+	// Maintenance, when not empty, is what visitors read in place of the app; its processes run on.
+	Maintenance string
 }
 
 // Process is one line of the Procfile with its settings.

@@ -15,6 +15,8 @@ import (
 // command without a row here fails the test: its rights were not thought of.
 var rights = map[string]state.Role{
 	"apps": state.NoRole, "apps:create": state.Operate, "apps:destroy": state.Admin, "apps:info": state.View,
+	"apps:lock": state.Operate, "apps:unlock": state.Operate, "maintenance:on": state.Operate, "maintenance:off": state.Operate, "git:set": state.Operate,
+	"deploy": state.Deploy, "plan": state.Deploy, "builds": state.View, "builds:cancel": state.Deploy, "events": state.View,
 	"config": state.View, "config:get": state.Operate, "config:set": state.Operate, "config:unset": state.Operate, "config:import": state.Operate, "config:export": state.Operate,
 	"ps": state.View, "ps:scale": state.Operate, "ps:restart": state.Operate, "ps:stop": state.Operate, "ps:start": state.Operate, "ps:rebuild": state.Deploy,
 	"run": state.Operate, "logs": state.View, "logs:build": state.Deploy,

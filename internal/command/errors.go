@@ -91,11 +91,11 @@ func exitCode(err error) int {
 		return ExitNotFound
 	case is[*Denied](err):
 		return ExitDenied
-	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err):
+	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err), is[*deploy.Locked](err):
 		return ExitConflict
 	case is[*NotConfirmed](err):
 		return ExitNotConfirmed
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), is[*deploy.Stopped](err):
 		return ExitCancelled
 	case is[*deploy.Failure](err):
 		return ExitDeploy

@@ -28,6 +28,7 @@ type activation struct {
 	command bool     // run the release command first
 	pushed  bool     // the release's commit becomes the branch
 	times   *timings // where to write how long it took, may be nil
+	ticket  *ticket  // of a build, which can be cancelled until it passes
 }
 
 // activate makes a release live: it records it, runs its release command,
@@ -192,7 +193,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		UID:       app.UID,
 		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name),
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
-		URL: p.URL(app.Name),
+		URL: p.URL(app.Name), Maintenance: maintenancePage(app),
 	}
 	for _, t := range rel.Processes {
 		run.Processes = append(run.Processes, procman.Process{

@@ -25,7 +25,7 @@ const holdTime = 30 * time.Second
 func (p *Pipeline) Prepare() {
 	for _, app := range p.Store.Apps() {
 		if app.Current > 0 && !app.Stopped {
-			if err := p.Router.Point(proxy.Route{App: app.Name, Hosts: p.Hosts(app), Hold: holdTime}); err != nil {
+			if err := p.Router.Point(proxy.Route{App: app.Name, Hosts: p.Hosts(app), Hold: holdTime, Maintenance: maintenancePage(app)}); err != nil {
 				p.Log.WithField("app", app.Name).WithError(err).Error("requests are not held")
 			}
 		}

@@ -20,10 +20,14 @@ type Request struct {
 
 // turn waits for the app's turn and returns the app as it is then.
 func (p *Pipeline) turn(ctx context.Context, r Request, what string) (*state.App, func(), error) {
+	return p.turnOf(ctx, r, &ticket{who: r.By, what: what})
+}
+
+func (p *Pipeline) turnOf(ctx context.Context, r Request, t *ticket) (*state.App, func(), error) {
 	if _, err := p.Store.App(r.App); err != nil {
 		return nil, nil, err
 	}
-	leave, err := p.enter(ctx, r.Talk, r.App, &ticket{who: r.By, what: what})
+	leave, err := p.enter(ctx, r.Talk, r.App, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +57,7 @@ func (p *Pipeline) Configure(ctx context.Context, r Request, set map[string]stri
 			return 0, err
 		}
 	}
-	app, leave, err := p.turn(ctx, r, "a config change")
+	app, leave, err := p.changeTurn(ctx, r, "a config change")
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +99,7 @@ func configChange(set map[string]string, unset []string) string {
 // Rollback makes an earlier release's code and settings live again as a new
 // release: the one with that number, or for 0 the one before the current.
 func (p *Pipeline) Rollback(ctx context.Context, r Request, number int) (state.Release, error) {
-	app, leave, err := p.turn(ctx, r, "a rollback")
+	app, leave, err := p.changeTurn(ctx, r, "a rollback")
 	if err != nil {
 		return state.Release{}, err
 	}
@@ -135,7 +139,7 @@ func rollbackTarget(app *state.App, number int) (state.Release, error) {
 // Scale sets how many instances of some types run, and starts and stops only
 // the difference.
 func (p *Pipeline) Scale(ctx context.Context, r Request, change func(now map[string]int) (map[string]int, error)) (map[string]int, error) {
-	app, leave, err := p.turn(ctx, r, "a ps:scale")
+	app, leave, err := p.changeTurn(ctx, r, "a ps:scale")
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +203,7 @@ func (p *Pipeline) SetStopped(ctx context.Context, r Request, stopped bool) erro
 
 // SetDomains changes the domains of an app and its routes at once.
 func (p *Pipeline) SetDomains(ctx context.Context, r Request, change func([]string) ([]string, error)) error {
-	app, leave, err := p.turn(ctx, r, "a change of domains")
+	app, leave, err := p.changeTurn(ctx, r, "a change of domains")
 	if err != nil {
 		return err
 	}
@@ -241,7 +245,7 @@ func (p *Pipeline) adjust(ctx context.Context, r Request, restart []string, chan
 
 // Destroy stops an app and removes it with all that it has.
 func (p *Pipeline) Destroy(ctx context.Context, r Request) error {
-	_, leave, err := p.turn(ctx, r, "apps:destroy")
+	_, leave, err := p.changeTurn(ctx, r, "apps:destroy")
 	if err != nil {
 		return err
 	}

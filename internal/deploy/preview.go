@@ -10,29 +10,69 @@ import (
 	"hop3/nixtmpl"
 )
 
-// preview shows what a deploy would do, and does nothing: the flake, what the
-// closure gains and loses, which processes would be replaced.
-func (p *Pipeline) preview(talk *Talk, app *state.App, rel state.Release, built nixtmpl.Build) {
+// errPlanned ends a deploy that was only to be shown.
+var errPlanned = &Failure{What: "nothing was deployed: a plan only shows what would happen", Why: "plan only"}
+
+// A Preview is what a deploy would do.
+type Preview struct {
+	App            string   `json:"app"`
+	Release        string   `json:"release"` // that it would become
+	Commit         string   `json:"commit"`
+	StorePath      string   `json:"store_path"`
+	Size           int64    `json:"size"`    // of the closure, in bytes
+	Added          []string `json:"added"`   // to the closure of the current release
+	Removed        []string `json:"removed"` // from it
+	ReleaseCommand string   `json:"release_command"`
+	Processes      []string `json:"processes"` // what would happen to each type, a line each
+	Flake          string   `json:"flake"`
+
+	size string
+}
+
+// preview finds out what a deploy of rel would do.
+func (p *Pipeline) preview(app *state.App, rel state.Release, built nixtmpl.Build) Preview {
+	old, _ := app.CurrentRelease()
+	added, removed := closureDiff(old.Closure, built.Closure)
+	return Preview{
+		App: app.Name, Release: fmt.Sprintf("v%d", app.LastRelease+1), Commit: rel.Commit, StorePath: built.Out, Size: built.Size,
+		Added: added, Removed: removed, ReleaseCommand: rel.ReleaseCommand,
+		Processes: replaced(p.running(app, old).Formation, old, p.running(app, rel).Formation, rel),
+		Flake:     string(built.Flake), size: sizeText(app, built.Size),
+	}
+}
+
+// closureDiff lists what is in now and not in old, and the reverse.
+func closureDiff(old, now []string) (added, removed []string) {
+	without := func(list, other []string) []string {
+		left := []string{}
+		for _, path := range list {
+			if !slices.Contains(other, path) {
+				left = append(left, path)
+			}
+		}
+		return left
+	}
+	return without(now, old), without(old, now)
+}
+
+// tell shows the preview: the flake, what the closure gains and loses, which
+// processes would be replaced.
+func (v Preview) tell(talk *Talk) {
 	talk.Step("flake.nix")
-	for line := range strings.Lines(string(built.Flake)) {
+	for line := range strings.Lines(v.Flake) {
 		talk.Line("%s", strings.TrimRight(line, "\n"))
 	}
-	talk.Step("Would be v%d: %s (%s)", app.LastRelease+1, built.Out, sizeText(app, built.Size))
-	old, _ := app.CurrentRelease()
-	for _, path := range built.Closure {
-		if !slices.Contains(old.Closure, path) {
-			talk.Line("+ %s", path)
-		}
+	talk.Step("Would be %s: %s (%s)", v.Release, v.StorePath, v.size)
+	for _, path := range v.Added {
+		talk.Line("+ %s", path)
 	}
-	for _, path := range old.Closure {
-		if !slices.Contains(built.Closure, path) {
-			talk.Line("- %s", path)
-		}
+	for _, path := range v.Removed {
+		talk.Line("- %s", path)
 	}
-	if rel.ReleaseCommand != "" {
-		talk.Line("release: %s", rel.ReleaseCommand)
+	if v.ReleaseCommand != "" {
+		talk.Line("release: %s", v.ReleaseCommand)
 	}
-	for _, line := range replaced(p.running(app, old).Formation, old, p.running(app, rel).Formation, rel) {
+	for _, line := range v.Processes {
 		talk.Line("%s", line)
 	}
 }

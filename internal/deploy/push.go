@@ -29,7 +29,8 @@ type source interface {
 
 // options of one deploy, as the pusher gave them.
 type options struct {
-	verbose, noCache, plan bool
+	verbose, noCache bool
+	plan             *Preview // where to write what would happen, instead of deploying; nil deploys
 }
 
 // Push deploys what was pushed. It returns nil once the release is live, and
@@ -39,14 +40,21 @@ func (p *Pipeline) Push(ctx context.Context, app, by string, push *receive.Push)
 	if slices.Contains(push.Options, "detach") {
 		ctx = context.WithoutCancel(ctx) // the pusher asked for it: the build outlives the connection
 	}
-	err := p.push(ctx, talk, app, by, push)
+	o := options{verbose: slices.Contains(push.Options, "verbose"), noCache: slices.Contains(push.Options, "no-cache")}
+	if slices.Contains(push.Options, "plan") {
+		o.plan = &Preview{}
+	}
+	err := p.push(ctx, talk, app, by, push, o)
+	if errors.Is(err, errPlanned) {
+		o.plan.tell(talk)
+	}
 	if err != nil {
 		talk.report(err)
 	}
 	return err
 }
 
-func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *receive.Push) error {
+func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *receive.Push, o options) error {
 	started := time.Now()
 	info, err := push.Commit(ctx)
 	if err != nil {
@@ -54,51 +62,31 @@ func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *
 	}
 	branch := strings.TrimPrefix(push.Ref, "refs/heads/")
 	talk.Step("hop3 %s · %s · %s %s %q", p.Version, name, branch, short(push.New), info.Subject)
-	leave, err := p.enter(ctx, talk, name, &ticket{who: by, what: "a push of " + short(push.New), commit: push.New})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	t := &ticket{who: by, what: "a push of " + short(push.New), commit: push.New, stop: cancel}
+	leave, err := p.enter(ctx, talk, name, t)
 	if err != nil {
 		return err
 	}
 	defer leave()
+	app, err := p.Store.App(name)
+	if err != nil {
+		return err
+	}
+	if err := checkLock(app); err != nil && o.plan == nil {
+		return err
+	}
 	change := "deploy " + short(push.New)
 	if push.Force {
 		change = "deploy " + short(push.New) + " (forced)"
 	}
-	a := activation{app: name, command: true, pushed: true}
+	a := activation{app: name, command: true, pushed: true, ticket: t}
 	a.release.Ref, a.release.Commit, a.release.Subject, a.release.By, a.release.Change = push.Ref, push.New, info.Subject, by, change
-	o := options{verbose: slices.Contains(push.Options, "verbose"), noCache: slices.Contains(push.Options, "no-cache"), plan: slices.Contains(push.Options, "plan")}
 	if err := p.deploy(ctx, talk, a, push, o, started, push.Accept); err != nil {
 		return err
 	}
-	if err := push.Move(); err != nil { // here, before the next in the queue looks where the branch is
-		return &Failure{What: "the release is live, but its branch could not be moved: " + err.Error(), Mend: "the server moves it at its next start", Why: "live, but the branch was not moved", Status: err}
-	}
-	return nil
-}
-
-// Rebuild builds the commit that the branch points to again and deploys it.
-func (p *Pipeline) Rebuild(ctx context.Context, r Request, noCache bool) error {
-	started := time.Now()
-	app, leave, err := p.turn(ctx, r, "a rebuild")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if app.Pushed == "" {
-		return &NotDeployed{r.App}
-	}
-	repo, err := p.Repo(r.App)
-	if err != nil {
-		return err
-	}
-	src := stored{repo, app.Pushed}
-	info, err := src.Commit(ctx)
-	if err != nil {
-		return err
-	}
-	r.Talk.Step("hop3 %s · %s · %s %q", p.Version, r.App, short(app.Pushed), info.Subject)
-	a := activation{app: r.App, command: true}
-	a.release.Commit, a.release.Subject, a.release.By, a.release.Change = app.Pushed, info.Subject, r.By, "rebuild "+short(app.Pushed)
-	return p.deploy(ctx, r.Talk, a, src, options{noCache: noCache}, started, func() error { return nil })
+	return push.Move() // before the next in the queue looks where the branch is
 }
 
 // deploy is the whole way from a commit to a live release. accept makes the
@@ -128,13 +116,16 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	}
 	times.build = time.Since(started) - times.detect
 	fill(&a.release, plan, built)
-	if o.plan {
+	if o.plan != nil {
 		a.release.Config = a.config
-		p.preview(talk, app, a.release, built)
+		*o.plan = p.preview(app, a.release, built)
 		if err := os.RemoveAll(p.releaseDir(a.app, app.LastRelease+1)); err != nil {
 			return fmt.Errorf("remove what the plan has built: %w", err)
 		}
-		return &Failure{What: "nothing was deployed: -o plan only shows what would happen", Why: "plan only"}
+		return errPlanned
+	}
+	if err := p.queue.pass(a.ticket); err != nil {
+		return buildFailure(ctx, err)
 	}
 	if err := accept(); err != nil {
 		return fmt.Errorf("keep the pushed objects: %w", err)

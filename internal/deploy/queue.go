@@ -27,7 +27,10 @@ type ticket struct {
 	commit    string // of a push, else ""
 	since     time.Time
 	ready     chan struct{}
-	cancel    context.CancelCauseFunc
+	cancel    context.CancelCauseFunc // ends the wait
+	stop      context.CancelCauseFunc // ends the build; nil for what builds nothing
+	passed    bool                    // from here on it completes
+	stopped   bool
 }
 
 // enter waits until t may change the app, and returns what gives the place

@@ -22,15 +22,25 @@ type App struct {
 	UID          int            `json:"uid"` // of its processes; unique on this server
 	DeployBranch string         `json:"deploy_branch,omitempty"`
 	Domains      []string       `json:"domains,omitempty"`
-	Formation    map[string]int `json:"formation,omitempty"` // what ps:scale asked for; other types have their default
-	Stopped      bool           `json:"stopped,omitempty"`   // by ps:stop
-	Current      int            `json:"current"`             // number of the live release, 0 if none
-	Releases     []Release      `json:"releases,omitempty"`  // ascending numbers
-	LastRelease  int            `json:"last_release"`        // highest number ever used
-	Pushed       string         `json:"pushed,omitempty"`    // commit of the last push that became live; the branch points to it
+	Formation    map[string]int `json:"formation,omitempty"`   // what ps:scale asked for; other types have their default
+	Stopped      bool           `json:"stopped,omitempty"`     // by ps:stop
+	Current      int            `json:"current"`               // number of the live release, 0 if none
+	Releases     []Release      `json:"releases,omitempty"`    // ascending numbers
+	LastRelease  int            `json:"last_release"`          // highest number ever used
+	Pushed       string         `json:"pushed,omitempty"`      // commit of the last push that became live; the branch points to it
+	Lock         *Mark          `json:"lock,omitempty"`        // by apps:lock: releases, settings and scale stay as they are
+	Maintenance  *Mark          `json:"maintenance,omitempty"` // by maintenance:on: visitors get a page instead of the app
 
 	// Config holds the app's settings. It is encrypted at rest.
 	Config map[string]string `json:"-"`
+}
+
+// A Mark is something that was switched on by a person: who, when, and what
+// they said about it.
+type Mark struct {
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Message string    `json:"message,omitempty"`
 }
 
 // A Status tells how far a release came.
@@ -162,4 +172,19 @@ func CheckDomain(domain string) (string, error) {
 		return "", &Invalid{What: fmt.Sprintf("%q is not a legal domain", domain), Rule: "a host name like blog.example.com, without scheme, port or path"}
 	}
 	return d, nil
+}
+
+var branchPart = regexp.MustCompile(`^[A-Za-z0-9_@+=,-][A-Za-z0-9_.@+=,-]*$`)
+
+// CheckBranch returns an error that states the rule if name cannot be a deploy
+// branch: a branch as git allows it, in characters that every shell leaves alone.
+func CheckBranch(name string) error {
+	ok := len(name) <= 200 && !strings.HasPrefix(name, "-") && !strings.Contains(name, "..") && name != "@"
+	for part := range strings.SplitSeq(name, "/") {
+		ok = ok && branchPart.MatchString(part) && !strings.HasSuffix(part, ".lock") && !strings.HasSuffix(part, ".")
+	}
+	if ok {
+		return nil
+	}
+	return &Invalid{What: fmt.Sprintf("%q is not a legal branch", name), Rule: "a name like production or release/1.x: letters, digits and _ . - /, no .. in it"}
 }

@@ -2,10 +2,12 @@ package state
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -23,8 +25,9 @@ type Event struct {
 }
 
 type eventLog struct {
-	mu sync.Mutex
-	f  *os.File
+	mu   sync.Mutex
+	f    *os.File
+	more chan struct{} // closed and replaced at each event
 }
 
 func openEventLog(path string) (*eventLog, error) {
@@ -32,18 +35,13 @@ func openEventLog(path string) (*eventLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the events: %w", err)
 	}
-	return &eventLog{f: f}, nil
+	return &eventLog{f: f, more: make(chan struct{})}, nil
 }
 
 func (l *eventLog) close() error { return l.f.Close() }
 
-// maxResult bounds what an event says of an error: a line of the file must
-// stay short enough to be read as one.
-const maxResult = 1000
-
 // Record appends an event and syncs it to the disk.
 func (s *Store) Record(e Event) error {
-	e.Result = e.Result[:min(len(e.Result), maxResult)]
 	b, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
@@ -53,32 +51,97 @@ func (s *Store) Record(e Event) error {
 	if _, err := s.events.f.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
+	close(s.events.more)
+	s.events.more = make(chan struct{})
 	return s.events.f.Sync()
 }
 
-// Events returns the last n events, oldest first.
-func (s *Store) Events(n int) ([]Event, error) {
-	f, err := os.Open(s.events.f.Name())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// next is closed at the next event.
+func (l *eventLog) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.more
+}
+
+// Events returns the last n events for which want is true, oldest first; nil
+// wants all.
+func (s *Store) Events(n int, want func(Event) bool) ([]Event, error) {
+	r, err := s.openEvents()
+	if err != nil {
+		return nil, err
 	}
+	defer r.close()
+	return r.last(n, want)
+}
+
+// FollowEvents hands the last n events for which want is true to emit, and
+// then new ones as they are recorded, until ctx ends or emit fails.
+func (s *Store) FollowEvents(ctx context.Context, n int, want func(Event) bool, emit func(Event) error) error {
+	r, err := s.openEvents()
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	for first := true; ; first = false {
+		more := s.events.next() // before the look, so that nothing falls between
+		limit := n
+		if !first {
+			limit = math.MaxInt
+		}
+		events, err := r.last(limit, want)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := emit(e); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// An eventReader reads the file from where it stopped the last time.
+type eventReader struct {
+	f    *os.File
+	r    *bufio.Reader
+	rest []byte // of a line that is not whole yet
+}
+
+func (s *Store) openEvents() (*eventReader, error) {
+	f, err := os.Open(s.events.f.Name())
 	if err != nil {
 		return nil, fmt.Errorf("read the events: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	return &eventReader{f: f, r: bufio.NewReader(f)}, nil
+}
+
+func (r *eventReader) close() { _ = r.f.Close() } // only read
+
+// last reads to the end and returns the last n events that are wanted.
+func (r *eventReader) last(n int, want func(Event) bool) ([]Event, error) {
 	var events []Event
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
+	for {
+		line, err := r.r.ReadBytes('\n')
+		r.rest = append(r.rest, line...)
+		if errors.Is(err, io.EOF) {
+			return events, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the events: %w", err)
+		}
 		var e Event
-		if json.Unmarshal(sc.Bytes(), &e) != nil {
-			continue // a line that a full disk cut short
+		err = json.Unmarshal(r.rest, &e)
+		r.rest = r.rest[:0]
+		if err != nil || want != nil && !want(e) {
+			continue // a line that a full disk cut short, or one for others
 		}
 		if events = append(events, e); len(events) > n {
 			events = events[1:]
 		}
 	}
-	if err := sc.Err(); err != nil {
-		return events, fmt.Errorf("read the events: %w", err)
-	}
-	return events, nil
 }

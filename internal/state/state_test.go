@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -271,7 +272,7 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	events, err := s.Events(2)
+	events, err := s.Events(2, nil)
 	if err != nil || len(events) != 2 || events[0].What != "b" {
 		t.Errorf("%v %v", events, err)
 	}
@@ -286,4 +287,47 @@ func FuzzParsePublicKey(f *testing.F) {
 			t.Errorf("%q %q", public, fp)
 		}
 	})
+}
+
+func TestStore_FollowEvents(t *testing.T) {
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	record := func(app string) {
+		if err := s.Record(Event{App: app, What: "x", Result: "ok"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, app := range []string{"a", "b", "a", "c"} {
+		record(app)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	seen, done := make(chan string), make(chan error)
+	go func() {
+		done <- s.FollowEvents(ctx, 2, func(e Event) bool { return e.App != "b" }, func(e Event) error { seen <- e.App; return nil })
+	}()
+	for _, want := range []string{"a", "c"} {
+		if got := <-seen; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	record("b")
+	record("d")
+	if got := <-seen; got != "d" {
+		t.Errorf("%s, want d", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckBranch(t *testing.T) {
+	for name, ok := range map[string]bool{"main": true, "release/1.x": true, "": false, "-x": false, "a..b": false, "a/": false, "a b": false, "x.lock": false, ".a": false, "a^": false} {
+		if err := CheckBranch(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }
