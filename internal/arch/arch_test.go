@@ -29,10 +29,11 @@ var imports = map[string][]string{
 	"procman/shim":     {"procman/sandbox"},
 	"procman":          {"procman/proxy", "procman/sandbox", "procman/shim"},
 	"internal/arch":    {},
+	"internal/certs":   {},
 	"internal/config":  {},
 	"internal/state":   {},
 	"internal/deploy":  {"detect", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
-	"internal/command": {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/deploy", "internal/state"},
+	"internal/command": {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/state"},
 	"internal/demo":    {},
 	"cmd/hop3":         {"*"},
 }
