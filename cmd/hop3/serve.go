@@ -180,8 +180,9 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 // stop lets calls and requests finish. Apps keep running, unless told otherwise.
 func (s *server) stop() error {
 	s.log.Info("stopping")
-	s.bounded("ssh", s.ssh.Shutdown)
-	s.bounded("the router", s.router.Shutdown)
+	_ = s.bounded("ssh", s.ssh.Shutdown) // has been logged
+	s.pipeline.Close()
+	_ = s.bounded("the router", s.router.Shutdown) // has been logged
 	return errors.Join(s.access.Close(), s.bounded("processes", func(ctx context.Context) error { return s.procs.Close(ctx, s.c.StopApps) }))
 }
 

@@ -38,6 +38,7 @@ type Options struct {
 	Version      string // of hop3, in the first line of a push
 	Domain       string // app blog answers at blog.Domain
 	HTTPAddr     string // where the router listens, for URLs
+	HTTPSAddr    string // the same for HTTPS; "" without
 	MinFree      int64  // bytes; below it pushes are refused
 	KeepReleases int
 	Builds       int // at once
@@ -49,15 +50,29 @@ type Pipeline struct {
 	queue queue
 
 	creating sync.Mutex
-	limits   atomic.Pointer[limits]
-	builds   chan struct{} // one token per build under way
+
+	base   context.Context // ends with Close; a Pipeline is a lifetime, not a call
+	end    context.CancelCauseFunc
+	pushes sync.WaitGroup // under way, detached ones too
+	limits atomic.Pointer[limits]
+	builds chan struct{} // one token per build under way
 }
 
 // New returns a pipeline.
 func New(o Options) *Pipeline {
 	p := &Pipeline{Options: o, builds: make(chan struct{}, max(1, o.Builds))}
+	p.base, p.end = context.WithCancelCause(context.Background())
 	p.SetLimits(o.MinFree, o.KeepReleases)
 	return p
+}
+
+var errClosed = errors.New("the server is stopping")
+
+// Close cancels builds that nobody waits for and returns when no push is under
+// way any more. The server takes no calls by then.
+func (p *Pipeline) Close() {
+	p.end(errClosed)
+	p.pushes.Wait()
 }
 
 // limits can change while the server runs.
@@ -106,11 +121,15 @@ func (p *Pipeline) LogDir(app string) string { return filepath.Join(p.Store.AppD
 
 // URL is where the app answers.
 func (p *Pipeline) URL(app string) string {
+	scheme, addr, usual := "http", p.HTTPAddr, "80"
+	if p.HTTPSAddr != "" {
+		scheme, addr, usual = "https", p.HTTPSAddr, "443"
+	}
 	host := app + "." + p.Domain
-	if _, port, err := net.SplitHostPort(p.HTTPAddr); err == nil && port != "80" {
+	if _, port, err := net.SplitHostPort(addr); err == nil && port != usual {
 		host = net.JoinHostPort(host, port)
 	}
-	return "http://" + host
+	return scheme + "://" + host
 }
 
 // enter waits for the app's turn; what is for others who wait.

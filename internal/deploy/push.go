@@ -37,8 +37,13 @@ type options struct {
 // then the branch may move; any error has been told to the pusher.
 func (p *Pipeline) Push(ctx context.Context, app, by string, push *receive.Push) error {
 	talk := NewTalk(push.Progress)
-	if slices.Contains(push.Options, "detach") {
-		ctx = context.WithoutCancel(ctx) // the pusher asked for it: the build outlives the connection
+	p.pushes.Add(1)
+	defer p.pushes.Done()
+	if slices.Contains(push.Options, "detach") { // the pusher asked for it: the build outlives the connection, not the server
+		detached, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+		defer cancel(nil)
+		defer context.AfterFunc(p.base, func() { cancel(context.Cause(p.base)) })()
+		ctx = detached
 	}
 	o := options{verbose: slices.Contains(push.Options, "verbose"), noCache: slices.Contains(push.Options, "no-cache")}
 	if slices.Contains(push.Options, "plan") {
@@ -155,12 +160,12 @@ func (t timings) String() string {
 func sizeText(app *state.App, size int64) string {
 	old, ok := app.CurrentRelease()
 	if !ok {
-		return bytesText(size)
+		return BytesText(size)
 	}
 	if diff := size - old.Size; diff < 0 {
-		return fmt.Sprintf("%s, -%s", bytesText(size), bytesText(-diff))
+		return fmt.Sprintf("%s, -%s", BytesText(size), BytesText(-diff))
 	}
-	return fmt.Sprintf("%s, +%s", bytesText(size), bytesText(size-old.Size))
+	return fmt.Sprintf("%s, +%s", BytesText(size), BytesText(size-old.Size))
 }
 
 // checkDisk refuses a deploy early where the disk is nearly full.
@@ -172,7 +177,7 @@ func (p *Pipeline) checkDisk() error {
 		}
 		if free := int64(st.Bavail) * st.Bsize; free < p.limits.Load().minFree {
 			return &Failure{
-				What: fmt.Sprintf("the server's disk is nearly full: %s free at %s, %s are kept free", bytesText(free), dir, bytesText(p.limits.Load().minFree)),
+				What: fmt.Sprintf("the server's disk is nearly full: %s free at %s, %s are kept free", BytesText(free), dir, BytesText(p.limits.Load().minFree)),
 				Mend: "an operator must free space: remove releases or apps, then nix-collect-garbage", Why: "disk full",
 			}
 		}
