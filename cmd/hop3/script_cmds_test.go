@@ -92,11 +92,15 @@ func aliveCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// load start HOST sends 200 requests a second until load stop, which wants none to have failed.
+// load start [https://]HOST sends 200 requests a second until load stop, which wants none to have failed.
 func loadCmd(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	switch args[0] {
 	case "start":
+		if host, secure := strings.CutPrefix(args[1], "https://"); secure {
+			w.load = startScriptLoad(w.secureClient(true), "https://"+host, "")
+			return
+		}
 		w.load = startScriptLoad(w.client(), "http://"+args[1], "")
 	case "stop":
 		done, failed := w.load.stop()

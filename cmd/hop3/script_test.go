@@ -69,6 +69,10 @@ func TestScript(t *testing.T) {
 			"running":    runningCmd,
 			"index":      indexCmd,
 			"transfer":   transferCmd,
+
+			"certificate": certificateCmd,
+			"https":       httpsCmd,
+			"secure":      secureCmd,
 		},
 	})
 }
@@ -89,6 +93,9 @@ type world struct {
 	load   *scriptLoad
 	behind map[string]*background
 	index  *httptest.Server
+
+	https string
+	ca    *scriptCA
 }
 
 type worldKey struct{}

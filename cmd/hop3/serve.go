@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"hop3/internal/certs"
 	"hop3/internal/command"
 	"hop3/internal/config"
 	"hop3/internal/deploy"
@@ -67,6 +68,7 @@ type server struct {
 	log      *logrus.Logger
 	store    *state.Store
 	access   *procman.AccessLog
+	certs    *certs.Set // nil without HTTPS
 	router   *proxy.Router
 	procs    *procman.Supervisor
 	pipeline *deploy.Pipeline
@@ -97,7 +99,11 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	}
 	s = &server{c: c, log: log, store: store}
 	s.access = procman.NewAccessLog(func(app string) string { return filepath.Join(store.AppDir(app), "logs") })
-	s.router = proxy.New(proxy.Options{Log: log, AccessLog: s.access.Line})
+	routing := proxy.Options{Log: log, AccessLog: s.access.Line}
+	if err := s.openCerts(&routing); err != nil {
+		return nil, err
+	}
+	s.router = proxy.New(routing)
 	s.procs, err = newSupervisor(c, s.router, log)
 	if err != nil {
 		return nil, err
@@ -107,7 +113,7 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds,
 	})
 	s.commands = &command.Set{
-		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name,
+		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs,
 		Git: &receive.Server{Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
 	}
 	s.commands.SetAutocreate(c.Autocreate)
@@ -150,10 +156,13 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 		return errors.Join(fmt.Errorf("listen for http: %w", err), sshListener.Close())
 	}
 	s.pipeline.HTTPAddr = httpListener.Addr().String()
-	ends := make(chan error, 3)
+	ends := make(chan error, 4)
 	stopMetrics, err := s.serveHealth(ends)
 	if err != nil {
 		return errors.Join(err, sshListener.Close(), httpListener.Close())
+	}
+	if err := s.serveHTTPS(ends); err != nil {
+		return errors.Join(err, stopMetrics(), sshListener.Close(), httpListener.Close())
 	}
 	booted := s.pipeline.Boot(ctx) // before anybody can call: whoever changes an app waits for its start
 	go func() { ends <- s.router.Serve(httpListener) }()

@@ -67,6 +67,12 @@ type Info struct {
 	Source  string
 }
 
+// Covers reports whether the certificate is for host.
+func (i Info) Covers(host string) bool {
+	_, parent, _ := strings.Cut(host, ".")
+	return slices.Contains(i.Names, host) || slices.Contains(i.Names, "*."+parent)
+}
+
 // A Set is the certificates of a server. It is safe for concurrent use.
 type Set struct {
 	opts   Options

@@ -158,7 +158,7 @@ func TestOpen_ReadsWhatWasAdded(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "certs")
 	s, _ := open(t, Options{Dir: dir})
 	added := []Info{add(t, s, ca.full(t, "*.example.com")), add(t, s, ca.full(t, "www.example.com"))}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
 		info, err := d.Info()
 		if err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: mode %v, %v", path, info.Mode(), err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hop3/internal/certs"
 	"hop3/internal/deploy"
 	"hop3/internal/state"
 	"hop3/procman"
@@ -57,6 +58,7 @@ type Set struct {
 	Pipeline *deploy.Pipeline
 	Procs    *procman.Supervisor
 	Git      *receive.Server
+	Certs    *certs.Set // nil without HTTPS
 	Version  string
 	Started  time.Time
 	Packages string // the package set that builds use

@@ -22,6 +22,7 @@ var rights = map[string]state.Role{
 	"run": state.Operate, "logs": state.View, "logs:build": state.Deploy,
 	"releases": state.View, "releases:info": state.View, "rollback": state.Operate,
 	"domains": state.View, "domains:add": state.Operate, "domains:remove": state.Operate,
+	"certs": state.View, "certs:add": state.Operate, "certs:remove": state.Operate, // the last two only for names of own apps, but for an admin
 	"keys": state.Admin, "keys:add": state.Admin, "keys:remove": state.Admin, "whoami": state.NoRole,
 	"status": state.NoRole, "version": state.NoRole, "help": state.NoRole,
 }

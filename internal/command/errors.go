@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"hop3/internal/certs"
 	"hop3/internal/deploy"
 	"hop3/internal/state"
 	"hop3/procman"
@@ -85,7 +86,7 @@ func exitCode(err error) int {
 		return exited.Code
 	case is[*Cancelled](err):
 		return ExitCancelled
-	case is[*Usage](err), is[*state.Invalid](err):
+	case is[*Usage](err), is[*state.Invalid](err), is[*certs.InvalidError](err):
 		return ExitUsage
 	case is[*state.NotFound](err), is[*AppMissing](err), is[*procman.UnknownTypeError](err):
 		return ExitNotFound

@@ -25,7 +25,7 @@ func helpCommand() *Command {
 
 // Table returns every command.
 func Table() []*Command {
-	return slices.Concat(appCommands(), lockCommands(), configCommands(), psCommands(), runCommands(), logCommands(), releaseCommands(), buildCommands(), domainCommands(), keyCommands(), eventCommands(), serverCommands())
+	return slices.Concat(appCommands(), lockCommands(), configCommands(), psCommands(), runCommands(), logCommands(), releaseCommands(), buildCommands(), domainCommands(), certCommands(), keyCommands(), eventCommands(), serverCommands())
 }
 
 func status(_ context.Context, c *Call) error {

@@ -26,6 +26,7 @@ type Config struct {
 	SSH       string `toml:"ssh"`
 	HTTP      string `toml:"http"`
 	HTTPS     string `toml:"https"`
+	ACMEEmail string `toml:"acme_email"`
 	Domain    string `toml:"domain"`
 	AdminKey  string `toml:"admin_key"`
 	Metrics   string `toml:"metrics"`
@@ -45,6 +46,7 @@ type Config struct {
 	BuildTimeout Duration `toml:"build_timeout"`
 	MinFree      Size     `toml:"min_free"`
 	Releases     int      `toml:"releases_kept"`
+	HSTS         Duration `toml:"hsts"` // how long browsers are told to use https only, 0 for not at all
 
 	// Where the package set is fetched from; empty: as the machine's own
 	// clients (apt, npm, go, pip) are set up.
@@ -77,6 +79,7 @@ func (c *Config) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.SSH, "ssh", c.SSH, "address of the SSH server; port 0 takes a free one")
 	set.StringVar(&c.HTTP, "http", c.HTTP, "address of the HTTP router")
 	set.StringVar(&c.HTTPS, "https", c.HTTPS, "address of the HTTPS router (off)")
+	set.StringVar(&c.ACMEEmail, "acme-email", c.ACMEEmail, "have an ACME authority certify the names of apps; who it writes to (off)")
 	set.StringVar(&c.Domain, "domain", c.Domain, "app blog answers at blog.DOMAIN")
 	set.StringVar(&c.AdminKey, "admin-key", c.AdminKey, "file of public keys that get the role admin")
 	set.StringVar(&c.Metrics, "metrics", c.Metrics, "address of /metrics, /healthz and /readyz (off)")
@@ -163,8 +166,18 @@ func (c *Config) check() error {
 	if c.Builds < 1 || c.Releases < 1 {
 		return errors.New("builds and releases_kept are at least 1")
 	}
-	if c.HTTPS != "" {
-		return errors.New("--https is not served yet: put a TLS proxy in front of --http")
+	return c.checkTLS()
+}
+
+// checkTLS refuses what only HTTPS has a use for where that is off.
+func (c *Config) checkTLS() error {
+	switch {
+	case c.HTTPS == "" && c.HSTS != 0:
+		return errors.New("hsts without --https: browsers could not reach the apps any more")
+	case c.HTTPS == "" && c.ACMEEmail != "":
+		return errors.New("--acme-email without --https: certificates would have no use")
+	case c.ACMEEmail != "":
+		return errors.New("--acme-email is not served yet: add certificates by certs:add, or leave it out for a self-signed one")
 	}
 	return nil
 }

@@ -42,6 +42,10 @@ func TestLoad_Errors(t *testing.T) {
 		"bad address":      {args: []string{"--http", "8080"}, want: "--http \"8080\" is not an address"},
 		"unknown flag":     {args: []string{"--colour"}, want: "unknown flag: --colour"},
 		"operand":          {args: []string{"now"}, want: "takes no operand"},
+		"hsts alone":       {text: "hsts = \"8760h\"\n", want: "hsts without --https"},
+		"bad hsts":         {text: "hsts = \"a year\"\n", want: "\"a year\" is not a duration"},
+		"acme alone":       {args: []string{"--acme-email", "ann@example.com"}, want: "--acme-email without --https"},
+		"bad https":        {args: []string{"--https", "443"}, want: "--https \"443\" is not an address"},
 		"unknown packages": {args: []string{"--packages", "arch"}, want: "want nixpkgs or debian"},
 	} {
 		t.Run(name, func(t *testing.T) {
