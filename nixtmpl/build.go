@@ -19,6 +19,7 @@ type Driver interface {
 	Build(ctx context.Context, b nix.BuildRequest) (nix.BuildResult, error)
 	Valid(ctx context.Context, paths ...string) (map[string]bool, error)
 	AddFixed(ctx context.Context, algo string, recursive bool, files ...string) ([]string, error)
+	Verify(ctx context.Context, b nix.BuildRequest, want string) (nix.Verification, error)
 }
 
 // A PackageSet stands in for nixpkgs; *packages.Set is one.
@@ -132,6 +133,20 @@ func (b *Builder) attempt(ctx context.Context, r Request, o RenderOptions) (Buil
 	if err != nil {
 		return Build{}, err
 	}
+	res, err := Resolve(r.Plan, o)
+	if err != nil {
+		return Build{}, err
+	}
+	request, err := b.request(r, flake, res.Layers)
+	if err != nil {
+		return Build{}, err
+	}
+	result, err := b.Nix.Build(ctx, request)
+	return Build{BuildResult: result, Flake: flake, Resolution: res}, err
+}
+
+// request writes the flake where nix shall find it, and says how it is built.
+func (b *Builder) request(r Request, flake []byte, layers []string) (nix.BuildRequest, error) {
 	dir, overrides := r.Source, map[string]string{}
 	if r.Plan.Stack == "nix" {
 		dir = r.Work
@@ -143,17 +158,31 @@ func (b *Builder) attempt(ctx context.Context, r Request, o RenderOptions) (Buil
 		overrides["nixpkgs"] = b.Nixpkgs
 	}
 	if err := writeFlake(dir, flake); err != nil {
-		return Build{}, err
+		return nix.BuildRequest{}, err
 	}
-	res, err := Resolve(r.Plan, o)
-	if err != nil {
-		return Build{}, err
-	}
-	result, err := b.Nix.Build(ctx, nix.BuildRequest{
-		Flake: dir, Overrides: overrides, Layers: res.Layers, RootDir: r.RootDir, Verbose: r.Verbose,
+	return nix.BuildRequest{
+		Flake: dir, Overrides: overrides, Layers: layers, RootDir: r.RootDir, Verbose: r.Verbose,
 		Progress: r.Progress, Log: r.Log, NoCache: r.NoCache, Env: b.env(),
-	})
-	return Build{BuildResult: result, Flake: flake, Resolution: res}, err
+	}, nil
+}
+
+// Verify builds a flake that an earlier build wrote once more, from the same source, and compares with its output want. The
+// error is as of Build; that something differs is no error.
+func (b *Builder) Verify(ctx context.Context, r Request, flake []byte, want string) (nix.Verification, error) {
+	res, err := Resolve(r.Plan, b.Options(r.Name))
+	if err != nil {
+		return nix.Verification{}, err
+	}
+	if b.Set != nil {
+		if err := b.Set.Prefetch(ctx, orDiscard(r.Progress), need(r.Plan, res)); err != nil {
+			return nix.Verification{}, fmt.Errorf("prefetch packages: %w", err)
+		}
+	}
+	request, err := b.request(r, flake, res.Layers)
+	if err != nil {
+		return nix.Verification{}, err
+	}
+	return b.Nix.Verify(ctx, request, want)
 }
 
 // mismatches returns the hashes that a failed build found, by name of fixed output. changed is set when one was known.

@@ -25,6 +25,10 @@ type fakeNix struct {
 	added   [][]byte
 }
 
+func (f *fakeNix) Verify(context.Context, nix.BuildRequest, string) (nix.Verification, error) {
+	return nix.Verification{}, errors.New("not of this test")
+}
+
 func (f *fakeNix) Build(_ context.Context, b nix.BuildRequest) (nix.BuildResult, error) {
 	flake, err := os.ReadFile(filepath.Join(b.Flake, "flake.nix"))
 	if err != nil {

@@ -109,13 +109,14 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		return nil, err
 	}
 	s.pipeline = deploy.New(deploy.Options{
-		Store: store, Builder: set.builder, Supervisor: s.procs, Router: s.router, Log: log,
+		Store: store, Nix: set.nix, Builder: set.builder, Supervisor: s.procs, Router: s.router, Log: log,
 		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds,
 	})
 	s.commands = &command.Set{
 		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs,
 		Git: &receive.Server{Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
 	}
+	s.commands.Doctor = s.checkRunning
 	s.commands.SetAutocreate(c.Autocreate)
 	host, err := sshd.LoadHostKey(filepath.Join(c.Data, "host_ed25519"))
 	if err != nil {

@@ -32,6 +32,7 @@ var newestNixpkgs = nix.Version{Major: 2, Minor: 18}
 // Toolchains are what builds are made of.
 type toolchains struct {
 	name    string // "nixpkgs" or "debian"
+	nix     *nix.Nix
 	builder *nixtmpl.Builder
 	debian  *packages.Set // nil with nixpkgs
 }
@@ -59,7 +60,7 @@ func openToolchains(ctx context.Context, c config.Config, remembered string, log
 	if err != nil {
 		return nil, fmt.Errorf("open nix: %w", err)
 	}
-	t := &toolchains{name: c.Packages}
+	t := &toolchains{name: c.Packages, nix: n}
 	t.builder = &nixtmpl.Builder{Nix: n, Nixpkgs: c.Nixpkgs, Hashes: nixtmpl.NewHashStore(filepath.Join(c.Data, "hashes.json")), Env: fetchEnv(c)}
 	if t.name == setNixpkgs {
 		return t, nil
@@ -80,6 +81,10 @@ type shellDriver struct {
 
 func (d shellDriver) Build(ctx context.Context, b nix.BuildRequest) (nix.BuildResult, error) {
 	return d.WithShell(d.set.Shell()).Build(ctx, b)
+}
+
+func (d shellDriver) Verify(ctx context.Context, b nix.BuildRequest, want string) (nix.Verification, error) {
+	return d.WithShell(d.set.Shell()).Verify(ctx, b, want)
 }
 
 func openDebian(c config.Config, n *nix.Nix) (*packages.Set, error) {

@@ -62,6 +62,7 @@ type Set struct {
 	Version  string
 	Started  time.Time
 	Packages string // the package set that builds use
+	Doctor   func(context.Context) []Check
 
 	noCreate atomic.Bool
 }
@@ -127,7 +128,10 @@ func (c *Command) changes() bool { return c.Role > state.View }
 
 func (s *Set) record(session *Session, call *Call, err error) {
 	result := "ok"
-	if err != nil {
+	switch {
+	case is[*Usage](err), is[*state.Invalid](err): // such an error may quote an operand, which may be a secret
+		result = fmt.Sprintf("refused with exit code %d", exitCode(err))
+	case err != nil:
 		result = err.Error()
 	}
 	from := ""
@@ -239,7 +243,7 @@ func (c *Call) parse(args []string) ([]string, error) {
 
 // interspersed reports whether flags may stand between operands: not where
 // the operands are another program's command line.
-func (c *Command) interspersed() bool { return c.Name != "run" }
+func (c *Command) interspersed() bool { return c.Name != "run" && c.Name != "enter" }
 
 // chooseApp finds the app of a call: -a, else the first operand, else the
 // only app that the key may see. It asks whether the key may use it.
@@ -267,11 +271,8 @@ func (s *Set) chooseApp(call *Call, operands []string) ([]string, error) {
 	}
 	// An app that the key may not see is answered like one that does not
 	// exist, so that names cannot be guessed.
-	if !call.Key.May(state.View, name) {
-		return nil, &state.NotFound{Kind: "app", Name: name}
-	}
-	if _, err := s.Store.App(name); err != nil {
-		return nil, err
+	if _, err := s.Store.App(name); err != nil || !call.Key.May(state.View, name) {
+		return nil, s.unknownApp(call.Key, name)
 	}
 	if !c.Anyone && !call.Key.May(c.Role, name) {
 		return nil, &Denied{Who: call.Who, What: c.Name + " on " + name, Needs: c.Role.String()}
@@ -302,6 +303,15 @@ func (s *Set) firstOperand(call *Call, operands []string) (string, []string) {
 		return visible[0].Name, operands
 	}
 	return "", operands
+}
+
+// unknownApp suggests only names that the key may see.
+func (s *Set) unknownApp(key state.Key, name string) error {
+	var names []string
+	for _, a := range s.visible(key) {
+		names = append(names, a.Name)
+	}
+	return &state.NotFound{Kind: "app", Name: name, Near: state.Nearest(name, names)}
 }
 
 // visible are the apps that a key may see.

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -26,26 +25,13 @@ func runCommands() []*Command {
 // ReadsTerminal reports whether a command line is of a command that reads what
 // is typed at its terminal, Ctrl-C included.
 func ReadsTerminal(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{"run", "apps:destroy", "config:set", "config:import", "keys:add"}, args[0])
+	return len(args) > 0 && slices.Contains([]string{"run", "enter", "apps:destroy", "config:set", "config:import", "keys:add"}, args[0])
 }
 
 func run(ctx context.Context, c *Call) error {
 	release, err := c.Pipeline.Current(c.App)
 	if err != nil {
 		return err
-	}
-	env, err := c.Flags.GetStringArray("env")
-	if err != nil {
-		return err
-	}
-	for _, kv := range env {
-		k, _, ok := strings.Cut(kv, "=")
-		if !ok {
-			return &Usage{What: "-e takes KEY=VALUE", Mend: "usage: " + c.Command.usage()}
-		}
-		if err := state.CheckConfigKey(k); err != nil {
-			return err
-		}
 	}
 	kind, err := c.Flags.GetString("type")
 	if err != nil {
@@ -54,19 +40,13 @@ func run(ctx context.Context, c *Call) error {
 	if kind != "" && !slices.ContainsFunc(release.Processes, func(p procman.Process) bool { return p.Type == kind }) {
 		return &state.NotFound{Kind: "process type", Name: kind}
 	}
-	spec := procman.RunSpec{Type: kind, Argv: c.Args, Env: env, In: c.In, Out: c.RawOut, Err: c.Err, Signals: c.signals(ctx)}
-	if c.Pty != nil {
-		spec.Pty = &c.Pty.Pty
-		spec.Env = append([]string{"TERM=" + c.Pty.Term}, spec.Env...)
-	}
-	code, err := c.Procs.Run(ctx, release, spec)
+	spec, err := c.runSpec(ctx, c.Args)
 	if err != nil {
 		return err
 	}
-	if code != 0 {
-		return &Exited{Code: code}
-	}
-	return nil
+	spec.Type = kind
+	code, err := c.Procs.Run(ctx, release, spec)
+	return exited(code, err)
 }
 
 // signals turns the names that an ssh client sends into signals, until ctx ends.

@@ -25,7 +25,19 @@ func helpCommand() *Command {
 
 // Table returns every command.
 func Table() []*Command {
-	return slices.Concat(appCommands(), lockCommands(), configCommands(), psCommands(), runCommands(), logCommands(), releaseCommands(), buildCommands(), domainCommands(), certCommands(), keyCommands(), eventCommands(), serverCommands())
+	table := slices.Concat(
+		appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), enterCommands(), logCommands(),
+		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), keyCommands(), eventCommands(),
+		explainCommands(), doctorCommands(), serverCommands(),
+	)
+	first := map[string]int{} // one heading per group in the help
+	for i, c := range table {
+		if _, seen := first[c.Group]; !seen {
+			first[c.Group] = i
+		}
+	}
+	slices.SortStableFunc(table, func(a, b *Command) int { return cmp.Compare(first[a.Group], first[b.Group]) })
+	return table
 }
 
 func status(_ context.Context, c *Call) error {

@@ -22,6 +22,7 @@ import (
 
 	"hop3/internal/state"
 	"hop3/nixtmpl"
+	"hop3/nixtmpl/nix"
 	"hop3/procman"
 	"hop3/procman/proxy"
 	"hop3/receive"
@@ -30,6 +31,7 @@ import (
 // Options are the stages and settings of a [Pipeline].
 type Options struct {
 	Store      *state.Store
+	Nix        *nix.Nix
 	Builder    *nixtmpl.Builder
 	Supervisor *procman.Supervisor
 	Router     *proxy.Router
@@ -56,6 +58,7 @@ type Pipeline struct {
 	pushes sync.WaitGroup // under way, detached ones too
 	limits atomic.Pointer[limits]
 	builds chan struct{} // one token per build under way
+	gc     sync.Mutex    // held by a collection
 }
 
 // New returns a pipeline.

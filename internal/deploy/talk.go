@@ -119,8 +119,8 @@ func (l *liner) Close() error {
 	return nil
 }
 
-// bytesText writes a size for people: "84 MiB".
-func bytesText(n int64) string {
+// BytesText writes a size for people: "84 MiB".
+func BytesText(n int64) string {
 	switch {
 	case n < 1<<10:
 		return fmt.Sprintf("%d B", n)

@@ -186,20 +186,31 @@ func (n *Nix) rebuild(ctx context.Context, b BuildRequest, targets []target, mon
 		if !valid[t.Out] {
 			continue
 		}
-		mon.enter("waiting for nix")
-		args := append(n.realiseArgs([]string{t.Drv}), "--check")
-		err = n.follow(ctx, mon, invocation{bin: n.nixStore, args: args, env: b.Env})
-		var exit *exitError
-		if errors.As(err, &exit) && exit.code == exitNotDeterministic {
-			mon.messages = nil
-			mon.say(fmt.Sprintf("%s gives another output when it is built again; the first is used", stepName(t.Drv)))
-			continue
-		}
+		same, err := n.again(ctx, b, t, mon)
 		if err != nil {
-			return buildError(err, mon, false)
+			return err
+		}
+		if !same {
+			mon.say(fmt.Sprintf("%s gives another output when it is built again; the first is used", stepName(t.Drv)))
 		}
 	}
 	return nil
+}
+
+// again builds a target whose output is valid once more, and reports whether it came out the same.
+func (n *Nix) again(ctx context.Context, b BuildRequest, t target, mon *monitor, flags ...string) (bool, error) {
+	mon.enter("waiting for nix")
+	args := append(n.realiseArgs([]string{t.Drv}), "--check")
+	err := n.follow(ctx, mon, invocation{bin: n.nixStore, args: append(args, flags...), env: b.Env})
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == exitNotDeterministic {
+		mon.messages = nil
+		return false, nil
+	}
+	if err != nil {
+		return false, buildError(err, mon, false)
+	}
+	return true, nil
 }
 
 // follow runs nix and feeds its log to mon, which hears of each second too.

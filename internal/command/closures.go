@@ -1,0 +1,126 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"hop3/internal/deploy"
+	"hop3/internal/state"
+)
+
+func closureCommands() []*Command {
+	return []*Command{
+		{Name: "releases:diff", Group: "releases", Usage: "[APP] vN vM", Short: "show what the closure of vM has gained and lost since vN", Example: "releases:diff blog v3 v4", Role: state.View, App: OneApp, Min: 2, Max: 2, JSON: true, Run: releasesDiff},
+		{Name: "releases:verify", Group: "releases", Usage: "[APP] vN", Short: "build a release's recorded flake and commit again and compare bit for bit; exit 1 if they differ", Example: "releases:verify blog v3", Role: state.Deploy, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesVerify},
+		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix and plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Run: eject,
+			Flags: func(f *pflag.FlagSet) { f.String("release", "", "of this release") }},
+	}
+}
+
+func releasesDiff(ctx context.Context, c *Call) error {
+	from, err := c.release(c.Args[0])
+	if err != nil {
+		return err
+	}
+	to, err := c.release(c.Args[1])
+	if err != nil {
+		return err
+	}
+	added, removed, err := c.Pipeline.Diff(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	return c.answer(struct {
+		Version int           `json:"version"`
+		App     string        `json:"app"`
+		From    string        `json:"from"`
+		To      string        `json:"to"`
+		Added   []deploy.Path `json:"added"`
+		Removed []deploy.Path `json:"removed"`
+		Size    int64         `json:"size"` // that the closure has grown by
+	}{1, c.App, releaseName(from.Number), releaseName(to.Number), added, removed, to.Size - from.Size}, func(w io.Writer) {
+		lines := func(sign string, list []deploy.Path) {
+			for _, p := range list {
+				_, _ = fmt.Fprintf(w, "%s %s (%s)\n", sign, p.Path, deploy.BytesText(p.Size)) // a caller that cannot be told has gone
+			}
+		}
+		lines("-", removed)
+		lines("+", added)
+		sign, grown := "+", to.Size-from.Size
+		if grown < 0 {
+			sign, grown = "-", -grown
+		}
+		_, _ = fmt.Fprintf(w, "%s%s\n", sign, deploy.BytesText(grown))
+	})
+}
+
+func releasesVerify(ctx context.Context, c *Call) error {
+	r, err := c.release(c.Args[0])
+	if err != nil {
+		return err
+	}
+	v, err := c.Pipeline.Verify(ctx, c.request().Talk, c.App, r)
+	if err != nil {
+		return err
+	}
+	doc := struct {
+		Version   int      `json:"version"`
+		App       string   `json:"app"`
+		Release   string   `json:"release"`
+		Same      bool     `json:"same"`
+		StorePath string   `json:"store_path"` // as recorded
+		Evaluates string   `json:"evaluates"`  // what the flake evaluates to now
+		Missing   bool     `json:"missing"`
+		Differ    []string `json:"differ"`
+		Files     []string `json:"files"`
+	}{1, c.App, releaseName(r.Number), false, r.StorePath, v.Out, v.Missing, append([]string{}, v.Differ...), append([]string{}, v.Files...)}
+	doc.Same = !v.Missing && v.Out == r.StorePath && len(v.Differ) == 0
+	if err := c.answer(doc, func(w io.Writer) {
+		say := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format+"\n", a...) } // a caller that cannot be told has gone
+		switch {
+		case doc.Same:
+			say("%s: the same, bit for bit: %s", doc.Release, doc.StorePath)
+		case v.Missing:
+			say("%s: %s is not in the store any more", doc.Release, doc.StorePath)
+		case v.Out != r.StorePath:
+			say("%s: the toolchains have changed since: its flake evaluates to %s now, not %s", doc.Release, v.Out, doc.StorePath)
+		default:
+			say("%s: built again, the output of %s differs", doc.Release, strings.Join(v.Differ, ", "))
+			for _, f := range v.Files {
+				say("  %s", f)
+			}
+		}
+	}); err != nil || doc.Same {
+		return err
+	}
+	return &Exited{Code: ExitFailed}
+}
+
+func eject(_ context.Context, c *Call) error {
+	if c.Pty != nil {
+		return &Usage{What: "a tar does not go to a terminal", Mend: "without -t: ssh … eject " + c.App + " > " + c.App + ".tar"}
+	}
+	name, err := c.Flags.GetString("release")
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		a, err := c.Store.App(c.App)
+		if err != nil {
+			return err
+		}
+		if a.Current == 0 {
+			return &deploy.NotDeployed{App: c.App}
+		}
+		name = releaseName(a.Current)
+	}
+	r, err := c.release(name)
+	if err != nil {
+		return err
+	}
+	return c.Pipeline.Eject(c.RawOut, c.App, r)
+}

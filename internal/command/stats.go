@@ -1,0 +1,82 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"hop3/internal/deploy"
+	"hop3/internal/state"
+	"hop3/procman"
+)
+
+func statsCommands() []*Command {
+	return []*Command{
+		{Name: "stats", Group: "processes", Usage: "[APP]", Short: "show what the processes use, and the app's requests", Role: state.View, App: OneApp, JSON: true, Run: stats},
+	}
+}
+
+type usageJSON struct {
+	Name       string  `json:"name"`
+	Pid        int     `json:"pid"`
+	Release    string  `json:"release"`
+	CPUPercent float64 `json:"cpu_percent"` // of one core, over the last moment
+	CPUSeconds float64 `json:"cpu_seconds"` // since it started
+	Memory     int64   `json:"memory_bytes"`
+	Pids       int64   `json:"pids"`
+}
+
+type requestsJSON struct {
+	Requests    uint64  `json:"requests"` // answered since the server started
+	Errors      uint64  `json:"errors"`   // of those, with 5xx
+	InFlight    int64   `json:"in_flight"`
+	MeanSeconds float64 `json:"mean_seconds"`
+}
+
+// statsWindow is over how long the use of cpu is measured.
+const statsWindow = 250 * time.Millisecond
+
+func stats(ctx context.Context, c *Call) error {
+	before, began := map[int]int64{}, time.Now()
+	for _, u := range c.Procs.Usage(c.App) {
+		before[u.Pid] = u.CPUNanos
+	}
+	if len(before) > 0 {
+		select { // cpu is a rate: it takes two looks
+		case <-time.After(statsWindow):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	now, took := c.Procs.Usage(c.App), time.Since(began)
+	list, rows := []usageJSON{}, [][]string{{"NAME", "PID", "RELEASE", "CPU", "CPU TIME", "MEMORY", "PIDS"}}
+	for _, u := range now {
+		j := asUsageJSON(u)
+		if old, ok := before[u.Pid]; ok {
+			j.CPUPercent = 100 * float64(u.CPUNanos-old) / float64(took)
+		}
+		list = append(list, j)
+		rows = append(rows, []string{j.Name, number(j.Pid), j.Release, fmt.Sprintf("%.1f %%", j.CPUPercent), fmt.Sprintf("%.1f s", j.CPUSeconds), deploy.BytesText(j.Memory), fmt.Sprint(j.Pids)})
+	}
+	var r requestsJSON
+	if s, ok := c.Pipeline.Router.Stats(c.App); ok {
+		r = requestsJSON{Requests: s.Requests, Errors: s.Errors, InFlight: s.InFlight}
+		if s.Requests > 0 {
+			r.MeanSeconds = s.Total.Seconds() / float64(s.Requests)
+		}
+	}
+	return c.answer(struct {
+		Version   int          `json:"version"`
+		App       string       `json:"app"`
+		Processes []usageJSON  `json:"processes"`
+		Requests  requestsJSON `json:"requests"`
+	}{1, c.App, list, r}, func(w io.Writer) {
+		table(w, rows)
+		_, _ = fmt.Fprintf(w, "requests: %d, %d failed, %d in flight, %.0f ms on average\n", r.Requests, r.Errors, r.InFlight, 1000*r.MeanSeconds) // a caller that cannot be told has gone
+	})
+}
+
+func asUsageJSON(u procman.Usage) usageJSON {
+	return usageJSON{Name: u.Name, Pid: u.Pid, Release: releaseName(u.Release), CPUSeconds: float64(u.CPUNanos) / 1e9, Memory: u.MemoryBytes, Pids: u.Pids}
+}
