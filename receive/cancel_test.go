@@ -64,6 +64,30 @@ func TestCancel_AfterAcceptTheRefMoves(t *testing.T) {
 	h.fsck()
 }
 
+// A hook that has moved the ref itself, twice even, leaves nothing to do: whoever comes next, before the report, finds the
+// ref at the live release.
+func TestPush_MoveInTheHook(t *testing.T) {
+	h := newHost(t)
+	c, objs := app(file("f"))
+	h.deploy = func(_ context.Context, p *receive.Push) error {
+		if err := errors.Join(p.Move(), p.Move()); err != nil {
+			return err
+		}
+		h.wantRef(mainRef, c.id())
+		return nil
+	}
+	in := strings.NewReader(commands(wireCaps, create(c.id())) + string(pack(objs...)))
+	var out strings.Builder
+	if err := h.server.ReceivePack(t.Context(), receive.Request{Repo: h.repo, In: in, Out: &out, Deploy: h.deploy}); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "ok "+mainRef) {
+		t.Errorf("the report is %q", out.String())
+	}
+	h.wantRef(mainRef, c.id())
+	h.fsck()
+}
+
 // A failed write cancels the hook as a closed channel does.
 func TestCancel_FailedWrite(t *testing.T) {
 	h := newHost(t)
