@@ -102,7 +102,7 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 		return err
 	}
 	talk.Hide(app.Config)
-	if err := p.checkDisk(); err != nil {
+	if err := p.checkDisk(ctx, app); err != nil {
 		return err
 	}
 	var times timings
@@ -168,18 +168,24 @@ func sizeText(app *state.App, size int64) string {
 	return fmt.Sprintf("%s, +%s", BytesText(size), BytesText(size-old.Size))
 }
 
-// checkDisk refuses a deploy early where the disk is nearly full.
-func (p *Pipeline) checkDisk() error {
+// checkDisk refuses a deploy early where the disk is nearly full, and says
+// what the app takes; other apps are not the pusher's to know.
+func (p *Pipeline) checkDisk(ctx context.Context, app *state.App) error {
 	for _, dir := range []string{p.Store.Dir(), "/nix/store"} {
 		var st unix.Statfs_t
 		if err := unix.Statfs(dir, &st); err != nil {
 			return fmt.Errorf("look at the disk of %s: %w", dir, err)
 		}
 		if free := int64(st.Bavail) * st.Bsize; free < p.limits.Load().minFree {
-			return &Failure{
+			f := &Failure{
 				What: fmt.Sprintf("the server's disk is nearly full: %s free at %s, %s are kept free", BytesText(free), dir, BytesText(p.limits.Load().minFree)),
-				Mend: "an operator must free space: remove releases or apps, then nix-collect-garbage", Why: "disk full",
+				Mend: "an operator must free space: the commands storage and gc show where it is", Why: "disk full",
 			}
+			if s, err := p.Storage(ctx, app); err == nil { // the disk is the news, not this
+				f.Tail = []string{fmt.Sprintf("%s takes %s: releases %s, data %s, logs %s, repository %s", app.Name,
+					BytesText(s.Releases+s.Data+s.Logs+s.Repository), BytesText(s.Releases), BytesText(s.Data), BytesText(s.Logs), BytesText(s.Repository))}
+			}
+			return f
 		}
 	}
 	return nil

@@ -42,7 +42,10 @@ func (n *Nix) run(ctx context.Context, inv invocation) error {
 	cmd.Env = append(slices.Clone(n.env), inv.env...)
 	cmd.Stdin = inv.stdin
 	cmd.Stdout = inv.stdout
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A nix without this process would build on for nobody and hold locks of
+	// the store. The signal comes when the thread ends that started it, which in
+	// Go is when the process does: no goroutine here exits with its thread locked.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
 	cmd.WaitDelay = n.opt.Grace
 	cmd.Cancel = func() error {
 		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
