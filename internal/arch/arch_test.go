@@ -18,24 +18,25 @@ import (
 // this module. It says what is meant, not what happens to be so.
 // DO NOT CHANGE THIS DATA TO FIX BUILDS: change the code to fit it.
 var imports = map[string][]string{
-	"sshd":             {},
-	"receive":          {},
-	"detect":           {},
-	"nixtmpl/nix":      {},
-	"nixtmpl/packages": {"nixtmpl/nix"},
-	"nixtmpl":          {"detect", "nixtmpl/nix", "nixtmpl/packages"},
-	"procman/proxy":    {},
-	"procman/sandbox":  {},
-	"procman/shim":     {"procman/sandbox"},
-	"procman":          {"procman/proxy", "procman/sandbox", "procman/shim"},
-	"internal/arch":    {},
-	"internal/certs":   {},
-	"internal/config":  {},
-	"internal/state":   {},
-	"internal/deploy":  {"detect", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
-	"internal/command": {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/state"},
-	"internal/demo":    {},
-	"cmd/hop3":         {"*"},
+	"sshd":              {},
+	"receive":           {},
+	"detect":            {},
+	"nixtmpl/nix":       {},
+	"nixtmpl/packages":  {"nixtmpl/nix"},
+	"nixtmpl":           {"detect", "nixtmpl/nix", "nixtmpl/packages"},
+	"procman/proxy":     {},
+	"procman/sandbox":   {},
+	"procman/shim":      {"procman/sandbox"},
+	"procman":           {"procman/proxy", "procman/sandbox", "procman/shim"},
+	"internal/arch":     {},
+	"internal/acmetest": {},
+	"internal/certs":    {"internal/acmetest"}, // for its tests
+	"internal/config":   {},
+	"internal/state":    {},
+	"internal/deploy":   {"detect", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
+	"internal/command":  {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/state"},
+	"internal/demo":     {},
+	"cmd/hop3":          {"*"},
 }
 
 const (

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,20 +43,13 @@ const soon = 14 * 24 * time.Hour
 
 // Options are what a Set is made from.
 type Options struct {
-	Dir    string // made 0700; holds own/NAME.pem and self-signed.pem
+	Dir    string // made 0700; holds own/NAME.pem, self-signed.pem and acme/
 	Domain string // the self-signed certificate is for it and *.it
 	// WriteFile replaces a file, durably and as a whole.
 	WriteFile func(path string, data []byte, mode fs.FileMode) error
 	Log       logrus.FieldLogger
 	Now       func() time.Time // nil: the clock
-}
-
-// An Issuer has certificates of an authority.
-type Issuer interface {
-	// Certificate returns the one for the handshake, nil if there is none.
-	Certificate(hello *tls.ClientHelloInfo) *tls.Certificate
-	// List describes those that it has.
-	List() []Info
+	ACME      ACMEOptions
 }
 
 // An Info describes a certificate.
@@ -76,7 +70,7 @@ func (i Info) Covers(host string) bool {
 // A Set is the certificates of a server. It is safe for concurrent use.
 type Set struct {
 	opts   Options
-	issuer Issuer
+	issuer *issuer // nil without ACME, and before Start
 	own    atomic.Pointer[table]
 	self   atomic.Pointer[pair]
 
@@ -110,9 +104,35 @@ func Open(o Options) (*Set, error) {
 	return s, nil
 }
 
-// SetIssuer makes i the source for names without an own certificate. It is
-// called before the first handshake or never.
-func (s *Set) SetIssuer(i Issuer) { s.issuer = i }
+// Start begins to have names certified, if Options.ACME says so, by an
+// authority that reaches this server's listeners at the two addresses. It is
+// called once, before the first handshake; Close ends it.
+func (s *Set) Start(httpAddr, httpsAddr string) (err error) {
+	if s.opts.ACME.Email != "" {
+		s.issuer, err = newIssuer(s.opts, s.Covers, httpAddr, httpsAddr)
+	}
+	return err
+}
+
+// Close ends what Start began.
+func (s *Set) Close() {
+	if s.issuer != nil {
+		s.issuer.close()
+	}
+}
+
+// Changed says that ACMEOptions.Hosts may return other names now. It does not block.
+func (s *Set) Changed() {
+	if s.issuer != nil {
+		s.issuer.change()
+	}
+}
+
+// Challenge answers a request of an authority for its proof (RFC 8555, 8.3);
+// it returns false, having written nothing, if the request is none.
+func (s *Set) Challenge(w http.ResponseWriter, req *http.Request) bool {
+	return s.issuer != nil && s.issuer.challenge(w, req)
+}
 
 func (s *Set) ownDir() string   { return filepath.Join(s.opts.Dir, "own") }
 func (s *Set) selfPath() string { return filepath.Join(s.opts.Dir, "self-signed.pem") }
@@ -153,28 +173,33 @@ func (s *Set) readOwn() ([]*pair, error) {
 	return pairs, nil
 }
 
-// TLSConfig is the configuration of a server with these certificates: TLS 1.2
-// and later.
+// TLSConfig is the configuration of an HTTP server with these certificates:
+// TLS 1.2 and later, HTTP/2 and HTTP/1.1.
 func (s *Set) TLSConfig() *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate}
-	if s.issuer != nil {
-		c.NextProtos = []string{alpnChallenge}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate, NextProtos: []string{"h2", "http/1.1"}}
+	if s.opts.ACME.Email != "" {
+		c.NextProtos = append(c.NextProtos, alpnChallenge)
 	}
 	return c
 }
 
 // certificate finds the certificate for a handshake.
 func (s *Set) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	probe := slices.Equal(hello.SupportedProtos, []string{alpnChallenge})
-	if p := s.own.Load().find(strings.ToLower(hello.ServerName), s.opts.Now()); p != nil && !probe {
+	name := strings.ToLower(hello.ServerName)
+	if p := s.own.Load().find(name, s.opts.Now()); p != nil && !isChallenge(hello) {
 		return &p.cert, nil
 	}
-	if s.issuer != nil && hello.ServerName != "" {
-		if c := s.issuer.Certificate(hello); c != nil {
+	if s.issuer != nil {
+		if c := s.issuer.certificate(hello, name); c != nil {
 			return c, nil
 		}
 	}
 	return s.selfSigned()
+}
+
+// isChallenge reports whether it is an authority that asks for its proof.
+func isChallenge(hello *tls.ClientHelloInfo) bool {
+	return slices.Equal(hello.SupportedProtos, []string{alpnChallenge})
 }
 
 // Covers reports whether an own certificate that has not expired is for name.
@@ -207,6 +232,7 @@ func (s *Set) Add(text []byte, may func(names []string) error) (Info, error) {
 		return Info{}, fmt.Errorf("store the certificate: %w", err)
 	}
 	s.own.Store(newTable(append(others, p)))
+	s.Changed()
 	return p.info(SourceOwn), nil
 }
 
@@ -230,6 +256,7 @@ func (s *Set) Remove(name string, may func(names []string) error) error {
 		return fmt.Errorf("remove the certificate: %w", err)
 	}
 	s.own.Store(newTable(slices.Delete(others, i, i+1)))
+	s.Changed()
 	return nil
 }
 
@@ -245,7 +272,7 @@ func (s *Set) List() []Info {
 		list = append(list, p.info(SourceOwn))
 	}
 	if s.issuer != nil {
-		list = append(list, s.issuer.List()...)
+		list = append(list, s.issuer.list()...)
 	}
 	if p := s.self.Load(); p != nil {
 		list = append(list, p.info(SourceSelfSigned))

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,4 +188,15 @@ func served(t testing.TB, addr, name string) string {
 	c := dial(t, addr, name)
 	defer c.Close()
 	return c.ConnectionState().PeerCertificates[0].DNSNames[0]
+}
+
+// waitFor waits until ok says so; the test's own deadline ends it.
+func waitFor(t testing.TB, ok func() bool) {
+	t.Helper()
+	for !ok() {
+		if t.Context().Err() != nil {
+			t.Fatal("never came true")
+		}
+		runtime.Gosched()
+	}
 }
