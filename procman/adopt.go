@@ -32,7 +32,7 @@ func (s *Supervisor) Adopt(ctx context.Context, r Release) error {
 		return err
 	}
 	if err := a.take(ctx); err != nil {
-		return fmt.Errorf("adopt %s: %w", a.name, err)
+		return fmt.Errorf("adopt %s: %w", a.name(), err)
 	}
 	defer a.give()
 	if off := a.do(func() { err = a.claim(rel) }); off != nil || err != nil {
@@ -71,14 +71,14 @@ func (s *Supervisor) Reap(ctx context.Context, app, runDir string) error {
 // claim makes r the live release, with nothing in its slots and its requests waiting. Owner only.
 func (a *app) claim(r *Release) error {
 	if a.release != nil || a.adopted {
-		return fmt.Errorf("adopt %s: it is being looked after already", a.name)
+		return fmt.Errorf("adopt %s: it is being looked after already", a.name())
 	}
 	if err := a.folders(r); err != nil {
 		return err
 	}
 	a.hold = adoptHold
 	if err := a.sup.o.Router.Point(a.route(r)); err != nil {
-		return fmt.Errorf("adopt %s: %w", a.name, err)
+		return fmt.Errorf("adopt %s: %w", a.name(), err)
 	}
 	a.release, a.adopted = r, true
 	return nil
@@ -97,7 +97,7 @@ func (a *app) leftovers() []*leftover {
 	rec, seq, err := readRecord(a.dir)
 	a.seq = seq // the owner waits for its turn, or is the caller
 	if err != nil {
-		a.log.WithError(err).Error("record not read: processes of the last run are stopped, not taken over")
+		a.log().WithError(err).Error("record not read: processes of the last run are stopped, not taken over")
 		rec = &record{}
 	}
 	for _, i := range rec.Instances {
@@ -106,7 +106,7 @@ func (a *app) leftovers() []*leftover {
 	}
 	entries, err := os.ReadDir(a.dir)
 	if err != nil {
-		a.log.WithError(err).Error("folder of the last run not read")
+		a.log().WithError(err).Error("folder of the last run not read")
 	}
 	for _, e := range entries {
 		if e.IsDir() && instanceID.MatchString(e.Name()) && !known[e.Name()] {
@@ -123,7 +123,7 @@ func (a *app) leftovers() []*leftover {
 			}
 			proc, err := shim.Adopt(dir, id)
 			if err != nil {
-				a.log.WithField("proc", l.Type).WithError(err).Debug("instance of the last run is not there any more")
+				a.log().WithField("proc", l.Type).WithError(err).Debug("instance of the last run is not there any more")
 				return
 			}
 			l.proc = proc

@@ -19,11 +19,10 @@ import (
 // app is one app. The fields below release belong to its owner goroutine; everybody else goes through do.
 type app struct {
 	sup   *Supervisor
-	name  string
-	log   logrus.FieldLogger
-	turn  chan struct{} // holds one token: who has it may swap
-	calls chan func()   // for the owner
-	gone  chan struct{} // closed when the app is forgotten
+	label atomic.Pointer[string] // its name, which Rename changes
+	turn  chan struct{}          // holds one token: who has it may swap
+	calls chan func()            // for the owner
+	gone  chan struct{}          // closed when the app is forgotten
 
 	shown atomic.Pointer[[]Instance] // what Instances returns
 
@@ -41,13 +40,18 @@ var errForgotten = errors.New("app was removed meanwhile")
 
 func newApp(s *Supervisor, name string) *app {
 	a := &app{
-		sup: s, name: name, log: s.o.Log.WithField("app", name),
+		sup:  s,
 		turn: make(chan struct{}, 1), calls: make(chan func()), gone: make(chan struct{}),
 		live: map[slot]*instance{}, extra: map[*instance]bool{},
 	}
+	a.label.Store(&name)
 	a.turn <- struct{}{}
 	return a
 }
+
+func (a *app) name() string { return *a.label.Load() }
+
+func (a *app) log() logrus.FieldLogger { return a.sup.o.Log.WithField("app", a.name()) }
 
 // own is the owner goroutine.
 func (a *app) own() {
@@ -132,7 +136,7 @@ func await(ctx context.Context, done <-chan struct{}) error {
 func (a *app) folders(r *Release) error {
 	for _, dir := range []string{r.RunDir, r.LogDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make folder of app %s: %w", a.name, err)
+			return fmt.Errorf("make folder of app %s: %w", a.name(), err)
 		}
 	}
 	a.dir, a.logs = r.RunDir, r.LogDir
@@ -143,11 +147,11 @@ func (a *app) folders(r *Release) error {
 		return nil // its owner may be what the operator wants
 	}
 	if err := os.MkdirAll(r.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make data folder of app %s: %w", a.name, err)
+		return fmt.Errorf("make data folder of app %s: %w", a.name(), err)
 	}
 	if os.Geteuid() == 0 && r.UID != 0 {
 		if err := os.Chown(r.DataDir, r.UID, r.UID); err != nil {
-			return fmt.Errorf("give data folder to app %s: %w", a.name, err)
+			return fmt.Errorf("give data folder to app %s: %w", a.name(), err)
 		}
 	}
 	return nil
@@ -156,7 +160,7 @@ func (a *app) folders(r *Release) error {
 // changed publishes the app's state and writes its record. Owner only.
 func (a *app) changed() {
 	shown := []Instance{}
-	r := record{App: a.name, Instances: []recordInstance{}}
+	r := record{App: a.name(), Instances: []recordInstance{}}
 	for _, i := range a.instances() {
 		shown = append(shown, i.show())
 		if i.id != "" {
@@ -169,7 +173,7 @@ func (a *app) changed() {
 	}
 	a.seq++
 	if err := writeRecord(a.dir, a.seq, &r); err != nil {
-		a.log.WithError(err).Error("record not written: a restart of the server now would lose sight of processes")
+		a.log().WithError(err).Error("record not written: a restart of the server now would lose sight of processes")
 	}
 }
 
@@ -196,13 +200,13 @@ func (a *app) point() {
 		return
 	}
 	if err := a.sup.o.Router.Point(a.route(a.release)); err != nil {
-		a.log.WithError(err).Error("route not pointed")
+		a.log().WithError(err).Error("route not pointed")
 	}
 }
 
 // route is where the requests for release r go, given what is live. Owner only.
 func (a *app) route(r *Release) proxy.Route {
-	rt := proxy.Route{App: a.name, Hosts: r.Hosts, Hold: a.hold, Maintenance: r.Maintenance}
+	rt := proxy.Route{App: a.name(), Hosts: r.Hosts, Hold: a.hold, Maintenance: r.Maintenance}
 	if r.serves() {
 		rt.Static = &proxy.Static{Dir: filepath.Join(r.StorePath, "app", r.Static), Tag: filepath.Base(r.StorePath)}
 		return rt

@@ -50,7 +50,7 @@ func (w *swap) exchange(ctx context.Context) error {
 	}
 	all.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("swap %s: %w", a.name, err)
+		return fmt.Errorf("swap %s: %w", a.name(), err)
 	}
 	return w.startThose(ctx, func(i *instance) bool { return slots[i.slot] })
 }
@@ -125,7 +125,7 @@ func (w *swap) putBack(ctx context.Context) {
 				return
 			}
 			if err := a.revive(ctx, old, r); err != nil {
-				a.log.WithField("proc", old.slot).WithError(err).Error("process not put back at once")
+				a.log().WithField("proc", old.slot).WithError(err).Error("process not put back at once")
 			} else {
 				w.say("%s is back", old.slot)
 			}

@@ -214,7 +214,7 @@ func (i *instance) clean() {
 		return
 	}
 	if err := os.RemoveAll(filepath.Join(i.app.dir, i.id)); err != nil {
-		i.app.log.WithField("proc", i.slot).WithError(err).Warn("folder of an ended process not removed")
+		i.app.log().WithField("proc", i.slot).WithError(err).Warn("folder of an ended process not removed")
 	}
 	i.id = ""
 }

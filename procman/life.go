@@ -157,7 +157,7 @@ func (a *app) down(i *instance, exit *Exit, up time.Duration) {
 	i.exit = exit
 	i.detach()
 	i.set(i.crashes.state())
-	log := a.log.WithField("proc", i.slot).WithField("release", i.release)
+	log := a.log().WithField("proc", i.slot).WithField("release", i.release)
 	how := "did not become ready"
 	if exit != nil {
 		how = exitText(*exit)
@@ -206,7 +206,7 @@ func (a *app) revive(ctx context.Context, i *instance, r *Release) error {
 	if a.do(func() { proc, off = i.shim, i.leaving || i.paused }) != nil || off {
 		return err
 	}
-	a.log.WithField("proc", i.slot).WithError(err).Debug("restart did not succeed")
+	a.log().WithField("proc", i.slot).WithError(err).Debug("restart did not succeed")
 	var exit *Exit
 	if proc != nil {
 		a.halt(a.sup.base, i, proc)
@@ -240,9 +240,9 @@ func (a *app) halt(ctx context.Context, i *instance, proc *shim.Instance) {
 	if err == nil || ended(proc) {
 		return
 	}
-	a.log.WithField("proc", i.slot).WithError(err).Warn("process not stopped as asked; killing it")
+	a.log().WithField("proc", i.slot).WithError(err).Warn("process not stopped as asked; killing it")
 	if err := proc.Kill(); err != nil {
-		a.log.WithField("proc", i.slot).WithError(err).Error("process not killed")
+		a.log().WithField("proc", i.slot).WithError(err).Error("process not killed")
 	}
 	await(ctx, proc.Done()) //nolint:errcheck // ctx's end is the supervisor's
 }
@@ -305,7 +305,7 @@ func (a *app) drain(ctx context.Context, i *instance) {
 	ctx, cancel := context.WithTimeout(ctx, i.drain)
 	defer cancel()
 	if err := i.backend.Drain(ctx); err != nil {
-		a.log.WithField("proc", i.slot).WithError(err).Info("drain ended early")
+		a.log().WithField("proc", i.slot).WithError(err).Info("drain ended early")
 	}
 	i.backend.Close()
 }

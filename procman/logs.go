@@ -207,7 +207,7 @@ func (a *app) prune() {
 			continue // bounded by its own shim
 		}
 		if err := os.Remove(filepath.Join(a.logs, f.Name())); err != nil {
-			a.log.WithError(err).Warn("old log not removed")
+			a.log().WithError(err).Warn("old log not removed")
 			continue
 		}
 		total -= f.Size()

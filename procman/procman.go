@@ -196,7 +196,7 @@ func (s *Supervisor) Close(ctx context.Context, stopApps bool) error {
 	for n, a := range apps {
 		all.Go(func() {
 			if stopApps {
-				errs[n] = s.Stop(ctx, a.name)
+				errs[n] = s.Stop(ctx, a.name())
 			} else if err := a.take(ctx); err != nil { // a swap that runs is waited for
 				errs[n] = err
 			} else {

@@ -75,7 +75,7 @@ func (s *Supervisor) Swap(ctx context.Context, r Release, o SwapOptions) (SwapRe
 		return SwapResult{}, err
 	}
 	if err := a.take(ctx); err != nil {
-		return SwapResult{}, fmt.Errorf("swap %s: %w", a.name, err)
+		return SwapResult{}, fmt.Errorf("swap %s: %w", a.name(), err)
 	}
 	defer a.give()
 	w := &swap{app: a, r: rel, o: o}
@@ -124,7 +124,7 @@ func (w *swap) run(ctx context.Context, restart func(slot) bool) error {
 // plan finds out what is to be done, and refuses what cannot work.
 func (w *swap) plan(ctx context.Context, restart func(slot) bool) error {
 	if err := w.app.awaitRetired(ctx, maxRetired); err != nil {
-		return fmt.Errorf("swap %s: %w", w.app.name, err)
+		return fmt.Errorf("swap %s: %w", w.app.name(), err)
 	}
 	if w.r.serves() {
 		dir := filepath.Join(w.r.StorePath, "app", w.r.Static)
@@ -206,13 +206,13 @@ func (w *swap) commit(ctx context.Context) error {
 		return err
 	}
 	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("swap %s: %w", w.app.name, err)
+		return fmt.Errorf("swap %s: %w", w.app.name(), err)
 	}
 	if w.o.Commit == nil {
 		return nil
 	}
 	if err := w.o.Commit(); err != nil {
-		return fmt.Errorf("commit release v%d of %s: %w", w.r.Number, w.app.name, err)
+		return fmt.Errorf("commit release v%d of %s: %w", w.r.Number, w.app.name(), err)
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func (w *swap) check() error {
 
 // lost explains the end of a new instance that was ready already. Owner only.
 func (w *swap) lost(i *instance) error {
-	e := &StartError{App: w.app.name, Process: i.slot.String(), Release: w.r.Number, Reason: EndedEarly, Exit: i.exit}
+	e := &StartError{App: w.app.name(), Process: i.slot.String(), Release: w.r.Number, Reason: EndedEarly, Exit: i.exit}
 	e.Detail = "ended before the release went live"
 	if i.exit != nil {
 		e.Detail = exitText(*i.exit) + " before the release went live"
@@ -301,7 +301,7 @@ func (w *swap) install() (retired []*instance, err error) {
 		}
 		a.changed()
 	})
-	a.log.WithField("release", w.r.Number).Info("release is live")
+	a.log().WithField("release", w.r.Number).Info("release is live")
 	return retired, err
 }
 
@@ -316,7 +316,7 @@ func (w *swap) undo(ctx context.Context, err error) error {
 			a.hold = 0
 		}
 		if w.claimed && a.release == nil {
-			a.sup.o.Router.Remove(a.name)
+			a.sup.o.Router.Remove(a.name())
 		} else {
 			a.point()
 		}

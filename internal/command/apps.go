@@ -20,6 +20,7 @@ func appCommands() []*Command {
 		{Name: "apps:create", Group: "apps", Usage: "APP", Short: "make an app without code", Example: "apps:create blog", Role: state.Operate, App: AppName, Run: appsCreate},
 		{Name: "apps:destroy", Group: "apps", Usage: "[APP] [--confirm APP]", Short: "remove an app with its code, releases, settings and data", Example: "apps:destroy blog --confirm blog", Role: state.Admin, App: OneApp, Run: appsDestroy,
 			Flags: func(f *pflag.FlagSet) { f.String("confirm", "", "the app's name again") }},
+		{Name: "apps:rename", Group: "apps", Usage: "[OLD] NEW", Short: "give an app another name, without losing a request; its address changes with it", Example: "apps:rename blog journal", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Run: appsRename},
 		{Name: "apps:info", Group: "apps", Usage: "[APP]", Short: "show an app", Role: state.View, App: OneApp, JSON: true, Run: appsInfo},
 	}
 }
@@ -90,6 +91,16 @@ func appsCreate(_ context.Context, c *Call) error {
 	}
 	c.say("-----> Made %s", a.Name)
 	c.say("       git remote add hop3 ssh://hop3@HOST:PORT/%s, then git push hop3 main", a.Name)
+	return nil
+}
+
+func appsRename(ctx context.Context, c *Call) error {
+	name := c.Args[0]
+	if err := c.Pipeline.Rename(ctx, c.request(), name); err != nil {
+		return err
+	}
+	c.say("=====> %s is %s now, at %s", c.App, name, c.Pipeline.URL(name))
+	c.say("       git remote set-url hop3 ssh://hop3@HOST:PORT/%s", name)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // command without a row here fails the test: its rights were not thought of.
 var rights = map[string]state.Role{
 	"apps": state.NoRole, "apps:create": state.Operate, "apps:destroy": state.Admin, "apps:info": state.View,
-	"apps:lock": state.Operate, "apps:unlock": state.Operate, "maintenance:on": state.Operate, "maintenance:off": state.Operate, "git:set": state.Operate,
+	"apps:lock": state.Operate, "apps:rename": state.Operate, "apps:unlock": state.Operate, "maintenance:on": state.Operate, "maintenance:off": state.Operate, "git:set": state.Operate,
 	"releases:diff": state.View, "releases:verify": state.Deploy, "eject": state.Deploy, "enter": state.Operate, "stats": state.View,
 	"storage": state.View, "gc": state.Admin, "doctor": state.Admin, "explain": state.NoRole,
 	"deploy": state.Deploy, "plan": state.Deploy, "builds": state.View, "builds:cancel": state.Deploy, "events": state.View,

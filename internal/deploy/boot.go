@@ -75,12 +75,12 @@ func (p *Pipeline) bootApp(ctx context.Context, app *state.App) error {
 	}
 	rel, ok := app.CurrentRelease()
 	if !ok { // a first deploy may have been cut off half way
-		return p.Supervisor.Reap(ctx, app.Name, p.runDir(app.Name))
+		return errors.Join(p.Supervisor.Reap(ctx, app.Name, p.runDir(app.Name)), p.finishRename(ctx, app))
 	}
 	if err := p.Supervisor.Adopt(ctx, p.running(app, rel)); err != nil {
-		return err
+		return errors.Join(err, p.finishRename(ctx, app))
 	}
-	return repo.Consolidate(ctx)
+	return errors.Join(p.finishRename(ctx, app), repo.Consolidate(ctx))
 }
 
 // settle ends what a crash left half done: releases that never became live

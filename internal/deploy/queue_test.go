@@ -87,3 +87,50 @@ func TestQueue_GivingUpFreesThePlace(t *testing.T) {
 		t.Errorf("left %v", q.apps)
 	}
 }
+
+func TestQueue_StopsBuildsUntilTheyPass(t *testing.T) {
+	var q queue
+	cause := &Stopped{By: "eve"}
+	begin := func(app string) (*ticket, context.Context, func()) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		tk := &ticket{who: "ann", what: "a push", stop: cancel}
+		leave, err := q.enter(ctx, app, tk, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tk, ctx, leave
+	}
+	if tk, err := q.stop("blog", cause); tk != nil || err != nil {
+		t.Errorf("nothing to stop: %v, %v", tk, err)
+	}
+	first, ctx, leave := begin("blog")
+	if got := q.tasks("blog"); len(got) != 1 || got[0].State != "building" {
+		t.Errorf("%+v", got)
+	}
+	if tk, err := q.stop("blog", cause); tk != first || err != nil || context.Cause(ctx) != cause {
+		t.Errorf("%v, %v, %v", tk, err, context.Cause(ctx))
+	}
+	if q.pass(first) == nil {
+		t.Error("a cancelled build passed")
+	}
+	if _, free := q.try("blog", &ticket{}); free {
+		t.Error("the app is not free")
+	}
+	leave()
+	second, ctx, leave := begin("blog")
+	if err := q.pass(second); err != nil {
+		t.Error(err)
+	}
+	if _, err := q.stop("blog", cause); err == nil || ctx.Err() != nil {
+		t.Errorf("stopped what is being started: %v", err)
+	}
+	leave()
+	if leave, free := q.try("blog", &ticket{}); !free {
+		t.Error("the app is free")
+	} else {
+		leave()
+	}
+	if len(q.apps) != 0 {
+		t.Errorf("%v is left", q.apps)
+	}
+}

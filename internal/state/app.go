@@ -22,14 +22,15 @@ type App struct {
 	UID          int            `json:"uid"` // of its processes; unique on this server
 	DeployBranch string         `json:"deploy_branch,omitempty"`
 	Domains      []string       `json:"domains,omitempty"`
-	Formation    map[string]int `json:"formation,omitempty"`   // what ps:scale asked for; other types have their default
-	Stopped      bool           `json:"stopped,omitempty"`     // by ps:stop
-	Current      int            `json:"current"`               // number of the live release, 0 if none
-	Releases     []Release      `json:"releases,omitempty"`    // ascending numbers
-	LastRelease  int            `json:"last_release"`          // highest number ever used
-	Pushed       string         `json:"pushed,omitempty"`      // commit of the last push that became live; the branch points to it
-	Lock         *Mark          `json:"lock,omitempty"`        // by apps:lock: releases, settings and scale stay as they are
-	Maintenance  *Mark          `json:"maintenance,omitempty"` // by maintenance:on: visitors get a page instead of the app
+	Formation    map[string]int `json:"formation,omitempty"`    // what ps:scale asked for; other types have their default
+	Stopped      bool           `json:"stopped,omitempty"`      // by ps:stop
+	Current      int            `json:"current"`                // number of the live release, 0 if none
+	Releases     []Release      `json:"releases,omitempty"`     // ascending numbers
+	LastRelease  int            `json:"last_release"`           // highest number ever used
+	Pushed       string         `json:"pushed,omitempty"`       // commit of the last push that became live; the branch points to it
+	RenamedFrom  string         `json:"renamed_from,omitempty"` // while something still goes by the old name
+	Lock         *Mark          `json:"lock,omitempty"`         // by apps:lock: releases, settings and scale stay as they are
+	Maintenance  *Mark          `json:"maintenance,omitempty"`  // by maintenance:on: visitors get a page instead of the app
 
 	// Config holds the app's settings. It is encrypted at rest.
 	Config map[string]string `json:"-"`

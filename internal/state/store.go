@@ -10,6 +10,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -131,6 +132,9 @@ func (s *Store) load() error {
 			}
 			continue
 		}
+		if e.Type() == fs.ModeSymlink { // the old name of an app that was renamed
+			continue
+		}
 		app, err := s.loadApp(e.Name())
 		if err != nil {
 			return err
@@ -161,6 +165,18 @@ func (s *Store) loadApp(name string) (*App, error) {
 	if err != nil || !found {
 		return nil, err
 	}
+	if f.App != nil && f.App.RenamedFrom == name && f.App.Name != name { // the server ended in the middle of it
+		if err := errors.Join(CheckAppName(f.App.Name), s.vacate(f.App.Name, name)); err != nil {
+			return nil, fmt.Errorf("finish renaming %s: %w", name, err)
+		}
+		if err := s.moveFolder(name, f.App.Name); err != nil {
+			return nil, err
+		}
+		if err := s.keys.renameApp(name, f.App.Name); err != nil {
+			return nil, err
+		}
+		name = f.App.Name
+	}
 	if f.Version != appVersion || f.App == nil || f.App.Name != name {
 		return nil, fmt.Errorf("read %s: version %d of app %q, want version %d of app %q", path, f.Version, appNameOf(f.App), appVersion, name)
 	}
@@ -182,7 +198,9 @@ func appNameOf(a *App) string {
 	return a.Name
 }
 
-func (s *Store) saveApp(a *App) error {
+func (s *Store) saveApp(a *App) error { return s.saveAppIn(s.AppDir(a.Name), a) }
+
+func (s *Store) saveAppIn(dir string, a *App) error {
 	secret := settings{Config: a.Config, Releases: map[int]map[string]string{}}
 	for _, r := range a.Releases {
 		secret.Releases[r.Number] = r.Config
@@ -191,7 +209,7 @@ func (s *Store) saveApp(a *App) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(filepath.Join(s.AppDir(a.Name), "app.json"), appFile{Version: appVersion, App: a, Sealed: sealed})
+	return writeJSON(filepath.Join(dir, "app.json"), appFile{Version: appVersion, App: a, Sealed: sealed})
 }
 
 // App returns the app called name; its error is a [*NotFound].
@@ -231,6 +249,9 @@ func (s *Store) Create(name, by string, now time.Time) (*App, error) {
 	server.NextUID = uid + 1
 	if err := s.saveServer(server); err != nil {
 		return nil, err
+	}
+	if to, err := os.Readlink(s.AppDir(name)); err == nil {
+		return nil, &Conflict{What: fmt.Sprintf("%s was just renamed to %s, and is still being cleared up", name, to), Mend: "try again in a moment"}
 	}
 	if err := os.MkdirAll(s.AppDir(name), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of %s: %w", name, err)
