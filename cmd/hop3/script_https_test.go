@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"hop3/internal/acmetest"
 )
 
 // scriptCA is a certificate authority of one script.
@@ -103,4 +105,25 @@ func (w *world) secureClient(h2 bool) *http.Client {
 			return dialer.DialContext(ctx, network, addr)
 		},
 	}}
+}
+
+// authority runs an ACME authority that knows the server at the addresses $ACME_HTTP and $ACME_HTTPS; its
+// directory is $ACME_URL, which .acme.pem vouches for, and its root is .acme-root.pem.
+func authorityCmd(ts *testscript.TestScript, _ bool, _ []string) {
+	w := worldOf(ts)
+	var ports []int
+	for _, name := range []string{"ACME_HTTP", "ACME_HTTPS"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer l.Close() // the server takes it
+		ts.Setenv(name, l.Addr().String())
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	a, err := acmetest.Start(ports[0], ports[1])
+	ts.Check(err)
+	ts.Defer(a.Close)
+	ts.Setenv("ACME_URL", a.URL)
+	for name, cert := range map[string]*x509.Certificate{".acme.pem": a.TLS, ".acme-root.pem": a.Root} {
+		ts.Check(os.WriteFile(filepath.Join(w.root, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600))
+	}
 }

@@ -70,6 +70,7 @@ func TestScript(t *testing.T) {
 			"index":      indexCmd,
 			"transfer":   transferCmd,
 
+			"authority":   authorityCmd,
 			"certificate": certificateCmd,
 			"https":       httpsCmd,
 			"secure":      secureCmd,

@@ -193,6 +193,9 @@ func (s *server) stop() error {
 	_ = s.bounded("ssh", s.ssh.Shutdown) // has been logged
 	s.pipeline.Close()
 	_ = s.bounded("the router", s.router.Shutdown) // has been logged
+	if s.certs != nil {
+		s.certs.Close()
+	}
 	return errors.Join(s.access.Close(), s.bounded("processes", func(ctx context.Context) error { return s.procs.Close(ctx, s.c.StopApps) }))
 }
 

@@ -20,9 +20,9 @@ import (
 // An Authority certifies every name whose owner answers its challenges on
 // 127.0.0.1; to it that is the address of all names.
 type Authority struct {
-	URL   string            // of its directory
-	TLS   *x509.Certificate // that its directory is served with, its own issuer
-	Roots *x509.CertPool    // of the certificates that it makes
+	URL  string            // of its directory
+	TLS  *x509.Certificate // that its directory is served with, its own issuer
+	Root *x509.Certificate // of the certificates that it makes
 
 	http *httptest.Server
 	dns  *dns.Server
@@ -40,15 +40,14 @@ func Start(httpPort, httpsPort int) (*Authority, error) {
 	signer := ca.New(silent, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "the only one"}})
 	prover := va.New(silent, httpPort, httpsPort, true, names.Listener.Addr().String(), store)
 	front := wfe.New(silent, store, prover, signer, []string{"acme.test"}, true, false, 1, 1)
-	a := &Authority{http: httptest.NewTLSServer(front.Handler()), dns: names, Roots: x509.NewCertPool()}
+	a := &Authority{http: httptest.NewTLSServer(front.Handler()), dns: names}
 	a.TLS = a.http.Certificate()
 	a.URL = a.http.URL + wfe.DirectoryPath
-	root, err := x509.ParseCertificate(signer.GetRootCert(0).DER)
+	a.Root, err = x509.ParseCertificate(signer.GetRootCert(0).DER)
 	if err != nil {
 		a.Close()
 		return nil, fmt.Errorf("parse the root: %w", err)
 	}
-	a.Roots.AddCert(root)
 	return a, nil
 }
 

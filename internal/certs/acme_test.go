@@ -87,7 +87,9 @@ func listen(t *testing.T) net.Listener {
 // returns the serial number of the certificate.
 func (s *site) verified(t *testing.T, host string) string {
 	t.Helper()
-	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.ca.Roots}, ForceAttemptHTTP2: true,
+	roots := x509.NewCertPool()
+	roots.AddCert(s.ca.Root)
+	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, s.https)
 		}}

@@ -46,7 +46,12 @@ type Config struct {
 	BuildTimeout Duration `toml:"build_timeout"`
 	MinFree      Size     `toml:"min_free"`
 	Releases     int      `toml:"releases_kept"`
-	HSTS         Duration `toml:"hsts"` // how long browsers are told to use https only, 0 for not at all
+	// The authority that certifies names when acme_email is set: its
+	// directory ("" is Let's Encrypt), and for a private one a file with the
+	// certificate of who vouches for that.
+	ACMEDirectory string   `toml:"acme_directory"`
+	ACMECA        string   `toml:"acme_ca"`
+	HSTS          Duration `toml:"hsts"` // how long browsers are told to use https only, 0 for not at all
 
 	// Where the package set is fetched from; empty: as the machine's own
 	// clients (apt, npm, go, pip) are set up.
@@ -176,8 +181,12 @@ func (c *Config) checkTLS() error {
 		return errors.New("hsts without --https: browsers could not reach the apps any more")
 	case c.HTTPS == "" && c.ACMEEmail != "":
 		return errors.New("--acme-email without --https: certificates would have no use")
-	case c.ACMEEmail != "":
-		return errors.New("--acme-email is not served yet: add certificates by certs:add, or leave it out for a self-signed one")
+	case c.ACMEEmail != "" && !strings.Contains(c.ACMEEmail, "@"):
+		return fmt.Errorf("--acme-email %q is not an address: want NAME@HOST", c.ACMEEmail)
+	case c.ACMEEmail == "" && (c.ACMEDirectory != "" || c.ACMECA != ""):
+		return errors.New("acme_directory and acme_ca without --acme-email: no authority is asked")
+	case c.ACMEDirectory != "" && !strings.HasPrefix(c.ACMEDirectory, "https://"):
+		return fmt.Errorf("acme_directory %q is not an https address", c.ACMEDirectory)
 	}
 	return nil
 }

@@ -45,6 +45,9 @@ func TestLoad_Errors(t *testing.T) {
 		"hsts alone":       {text: "hsts = \"8760h\"\n", want: "hsts without --https"},
 		"bad hsts":         {text: "hsts = \"a year\"\n", want: "\"a year\" is not a duration"},
 		"acme alone":       {args: []string{"--acme-email", "ann@example.com"}, want: "--acme-email without --https"},
+		"bad email":        {args: []string{"--https", ":443", "--acme-email", "ann"}, want: "--acme-email \"ann\" is not an address"},
+		"bad directory":    {text: "acme_directory = \"http://x\"\n", args: []string{"--https", ":443", "--acme-email", "a@b"}, want: "acme_directory \"http://x\" is not an https address"},
+		"directory alone":  {text: "acme_directory = \"https://x\"\n", want: "without --acme-email"},
 		"bad https":        {args: []string{"--https", "443"}, want: "--https \"443\" is not an address"},
 		"unknown packages": {args: []string{"--packages", "arch"}, want: "want nixpkgs or debian"},
 	} {

@@ -18,8 +18,10 @@ package proxy
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +47,8 @@ type Options struct {
 	// Challenge answers plain requests below /.well-known/acme-challenge/,
 	// whatever their host; where it returns false it has written nothing.
 	Challenge func(http.ResponseWriter, *http.Request) bool
+	// Changed is called after Hosts may have changed.
+	Changed func()
 	// Limits bounds clients and apps; each zero field has a default.
 	Limits Limits
 }
@@ -91,6 +95,7 @@ func (r *Router) Point(rt Route) error {
 	if err != nil {
 		return err
 	}
+	defer r.changed() // without the lock
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	tbl, prev, err := r.table.Load().with(next)
@@ -112,6 +117,7 @@ func (r *Router) Point(rt Route) error {
 // Remove forgets the app and its hosts. Requests that are under way finish;
 // requests that are held get the page for an app that is not ready.
 func (r *Router) Remove(name string) {
+	defer r.changed() // without the lock
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	tbl, prev := r.table.Load().without(name)
@@ -121,6 +127,15 @@ func (r *Router) Remove(name string) {
 	delete(r.apps, name)
 	r.table.Store(tbl)
 	prev.retire(nil)
+}
+
+// Hosts returns the names for which there is a route, in no order.
+func (r *Router) Hosts() []string { return slices.Collect(maps.Keys(r.table.Load().hosts)) }
+
+func (r *Router) changed() {
+	if r.opts.Changed != nil {
+		r.opts.Changed()
+	}
 }
 
 // Stats returns what the router has counted for the app since it was first

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -266,4 +267,22 @@ func TestSwap_UnderTLSLoadLosesNothing(t *testing.T) {
 		}
 	}
 	l.swap(t, f, old, kill, 40)
+}
+
+func TestHosts_ChangedIsTold(t *testing.T) {
+	var r *Router
+	seen := make(chan []string, 9)
+	r = New(Options{Changed: func() { seen <- r.Hosts() }}) // Hosts takes no lock that Point still has
+	for _, hosts := range [][]string{{"a.test"}, {"b.test"}} {
+		if err := r.Point(Route{App: "blog", Hosts: hosts}); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-seen; !slices.Equal(got, hosts) {
+			t.Errorf("%q, want %q", got, hosts)
+		}
+	}
+	r.Remove("blog")
+	if got := <-seen; len(got) != 0 {
+		t.Errorf("%q after the removal", got)
+	}
 }
