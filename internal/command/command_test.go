@@ -130,6 +130,12 @@ func TestGate_FindsTheApp(t *testing.T) {
 		{all, "run other -e A=1 -- ls -e", "other", "ls -e", 0},
 		{one, "run -- ls -la", "own", "ls -la", 0},
 		{all, "run -a other -- ls -la", "other", "ls -la", 0},
+		{all, "enter other web.1 -- ls -la", "other", "web.1 -- ls -la", 0},
+		{all, "enter other -e A=1 web.1 ls -la", "other", "web.1 ls -la", 0},
+		{one, "enter web.1", "own", "web.1", 0},
+		{all, "enter web.1", "", "", ExitNotFound},
+		{all, "apps:rename other new", "other", "new", 0},
+		{one, "apps:rename new", "own", "new", 0},
 		{all, "ps other more", "", "", ExitUsage},
 		{all, "ps --bad", "", "", ExitUsage},
 	} {
