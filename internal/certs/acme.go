@@ -17,8 +17,9 @@ import (
 )
 
 // firstWait is how long a handshake waits for the first certificate of its
-// name; an authority takes a few seconds.
-const firstWait = 10 * time.Second
+// name: an authority takes a few seconds, and the router ends a handshake
+// after ten.
+const firstWait = 8 * time.Second
 
 // ACMEOptions say how names are certified by an authority (RFC 8555). The
 // zero value is off.
