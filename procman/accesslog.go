@@ -97,6 +97,24 @@ func (l *AccessLog) flush(app string, f *accessFile) {
 	}
 }
 
+// Forget writes what waits for an app and closes its file: for a name that another app may get. A nil AccessLog has none.
+func (l *AccessLog) Forget(app string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.apps[app]
+	if f == nil || l.closed {
+		return
+	}
+	l.flush(app, f)
+	if f.log != nil {
+		_ = f.log.Close() // everything was written
+	}
+	delete(l.apps, app)
+}
+
 // Close writes what waits and ends the log.
 func (l *AccessLog) Close() error {
 	l.mu.Lock()

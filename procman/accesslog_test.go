@@ -78,3 +78,38 @@ func BenchmarkAccessLog(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// Another app that gets a renamed one's name writes into its own folder.
+func TestAccessLog_ForgetsAName(t *testing.T) {
+	root := t.TempDir()
+	dir := func(app string) string { return filepath.Join(root, app) }
+	l := NewAccessLog(dir)
+	if err := os.Mkdir(dir("blog"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.Line("blog", []byte("before\n"))
+	if err := os.Rename(dir("blog"), dir("journal")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("journal", dir("blog")); err != nil {
+		t.Fatal(err)
+	}
+	l.Forget("blog")
+	if err := os.Remove(dir("blog")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir("blog"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.Line("blog", []byte("after\n"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for app, want := range map[string]string{"journal": "before", "blog": "after"} {
+		b, err := os.ReadFile(filepath.Join(dir(app), "router.log"))
+		if err != nil || strings.Count(string(b), "\n") != 1 || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %q, %v", app, b, err)
+		}
+	}
+	(*AccessLog)(nil).Forget("blog")
+}

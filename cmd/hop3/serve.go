@@ -109,7 +109,7 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		return nil, err
 	}
 	s.pipeline = deploy.New(deploy.Options{
-		Store: store, Nix: set.nix, Builder: set.builder, Supervisor: s.procs, Router: s.router, Log: log,
+		Store: store, Nix: set.nix, Builder: set.builder, Supervisor: s.procs, Router: s.router, Access: s.access, Log: log,
 		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds,
 	})
 	s.commands = &command.Set{

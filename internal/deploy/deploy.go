@@ -35,6 +35,7 @@ type Options struct {
 	Builder    *nixtmpl.Builder
 	Supervisor *procman.Supervisor
 	Router     *proxy.Router
+	Access     *procman.AccessLog // nil: none
 	Log        logrus.FieldLogger
 
 	Version      string // of hop3, in the first line of a push

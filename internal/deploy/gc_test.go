@@ -46,8 +46,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	app, err := store.Create("blog", "ann", time.Now())
-	if err != nil {
+	if _, err := store.Create("blog", "ann", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	log := logrus.New()
@@ -74,7 +73,8 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	rel := state.Release{Number: 1, Roots: 1, Status: state.Live, StorePath: paths[0]}
-	if app, err = store.Update("blog", func(a *state.App) error { a.Releases, a.Current = []state.Release{rel}, 1; return nil }); err != nil {
+	app, err := store.Update("blog", func(a *state.App) error { a.Releases, a.Current = []state.Release{rel}, 1; return nil })
+	if err != nil {
 		t.Fatal(err)
 	}
 

@@ -107,7 +107,11 @@ func (p *Pipeline) finishRename(ctx context.Context, app *state.App) error {
 			return err
 		}
 	}
-	return p.Store.FinishRename(app.Name)
+	if err := p.Store.FinishRename(app.Name); err != nil {
+		return err
+	}
+	p.Access.Forget(app.RenamedFrom) // or it would go on into this app's folder, for another app of that name
+	return nil
 }
 
 var globReplacer = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
