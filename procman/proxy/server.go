@@ -106,7 +106,8 @@ type connSet struct {
 	conns     map[*clientConn]struct{}
 	perAddr   map[netip.Addr]int
 	stopped   bool
-	empty     chan struct{} // closed when stopped and without connections
+	ended     bool          // stopped, and then without connections once
+	empty     chan struct{} // closed when ended
 }
 
 func (s *connSet) init(perAddress int, exempt []netip.Prefix) {
@@ -132,17 +133,27 @@ func (s *connSet) stopListening() <-chan struct{} {
 	for _, l := range s.listeners {
 		_ = l.Close() // Serve sees it
 	}
-	if len(s.conns) == 0 {
-		close(s.empty)
-	}
+	s.markEmpty()
 	return s.empty
 }
 
-// add counts a connection in; it returns nil when its address has too many.
+// markEmpty ends the set if it is stopped and has become empty. Under mu.
+func (s *connSet) markEmpty() {
+	if s.stopped && !s.ended && len(s.conns) == 0 {
+		s.ended = true
+		close(s.empty)
+	}
+}
+
+// add counts a connection in; it returns nil when its address has too many,
+// and when it was accepted just before the end.
 func (s *connSet) add(nc net.Conn) *clientConn {
 	c := &clientConn{Conn: nc, set: s, addr: bucketAddr(nc.RemoteAddr())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return nil
+	}
 	if s.max > 0 && c.addr.IsValid() && s.perAddr[c.addr] >= s.max && !contains(s.exempt, c.addr) {
 		return nil
 	}
@@ -165,9 +176,7 @@ func (s *connSet) remove(c *clientConn) {
 			delete(s.perAddr, c.addr)
 		}
 	}
-	if s.stopped && len(s.conns) == 0 {
-		close(s.empty)
-	}
+	s.markEmpty()
 }
 
 // closeAll closes what is open and returns how much that was.
