@@ -154,11 +154,17 @@ func (x *exchange) attempt(b *Backend, rt *route, fresh bool) *failure {
 		return dialFailure(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, c.close) // a client that leaves takes its request along
+	kept := false
+	defer func() { // a response that is cut panics its way out
+		if !kept {
+			stop()
+			b.drop(c)
+		}
+	}()
 	reusable, fail := x.roundTrip(c, rt)
 	if stop() && reusable && fail == nil {
+		kept = true
 		b.keep(c, l.UpstreamIdle)
-	} else {
-		b.drop(c)
 	}
 	return fail
 }
