@@ -102,7 +102,8 @@ func (n *Nix) evaluate(ctx context.Context, b BuildRequest, mon *monitor) ([]tar
 	var out bytes.Buffer
 	ctx, cancel := context.WithTimeoutCause(ctx, n.opt.EvalTimeout, errEvalTimeout)
 	defer cancel()
-	if err := n.follow(ctx, mon, invocation{bin: n.nix, args: args, dir: b.Flake, env: []string{limit}, stdout: &out}); err != nil {
+	inv := invocation{bin: n.nix, args: args, dir: b.Flake, env: []string{limit}, stdout: &out}
+	if err := n.follow(ctx, mon, n.jail(inv, localInputs(b.Overrides)...)); err != nil {
 		return nil, buildError(err, mon, true)
 	}
 	var ev evaluation

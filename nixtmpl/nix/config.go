@@ -64,7 +64,7 @@ func groupMembers(file, group string) ([]string, error) {
 
 // configure writes the private configuration and settles the environment.
 func (n *Nix) configure() error {
-	for _, dir := range []string{"conf", "home", "cache", "xdg"} {
+	for _, dir := range []string{"conf", "home", "cache", "xdg", "jail"} {
 		if err := os.MkdirAll(n.stateDir(dir), 0o700); err != nil {
 			return fmt.Errorf("make nix state: %w", err)
 		}
