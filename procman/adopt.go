@@ -87,7 +87,8 @@ func (a *app) claim(r *Release) error {
 // leftover is an instance of an earlier supervisor.
 type leftover struct {
 	recordInstance
-	proc *shim.Instance // nil: nothing of it runs
+	proc *shim.Instance // nil: nothing of it runs, or it could not be taken
+	kept bool           // it may run all the same: its folder stays
 }
 
 // leftovers finds the instances that the record and the folders in RunDir tell of.
@@ -123,7 +124,12 @@ func (a *app) leftovers() []*leftover {
 			}
 			proc, err := shim.Adopt(dir, id)
 			if err != nil {
-				a.log().WithField("proc", l.Type).WithError(err).Debug("instance of the last run is not there any more")
+				l.kept = !errors.Is(err, shim.ErrGone)
+				if l.kept {
+					a.log().WithField("proc", l.Type).WithError(err).Error("instance of the last run not taken over, may still run")
+				} else {
+					a.log().WithField("proc", l.Type).WithError(err).Debug("instance of the last run is not there any more")
+				}
 				return
 			}
 			l.proc = proc
@@ -226,7 +232,9 @@ func (a *app) dismiss(l *leftover, r *Release) {
 	i := a.instance(w, r)
 	i.id = l.ID
 	if l.proc == nil {
-		i.clean()
+		if !l.kept {
+			i.clean()
+		}
 		return
 	}
 	a.inherit(i, l)
@@ -299,5 +307,12 @@ func (a *app) bootOne(ctx context.Context, i *instance, r *Release) error {
 		}
 		return a.revive(ctx, i, r)
 	}
-	return a.do(func() { i.set(Ready); a.opened(); a.changed() })
+	return a.do(func() {
+		i.set(Ready)
+		a.opened()
+		a.changed()
+		if ended(proc) { // between the last probe and now: nobody else looks at what is not ready
+			a.exited(i, proc)
+		}
+	})
 }

@@ -18,8 +18,10 @@ var ErrOther = errors.New("another instance is there")
 // socket's peer and by the token.
 //
 // One that has ended meanwhile is returned with Done closed, if it left its
-// exit status. Else the error is ErrGone or ErrOther; what it left is cleared
-// away in the first case and not touched in the second.
+// exit status. One that runs but does not answer in time is killed: nobody
+// could look after it. Else the error is ErrGone or ErrOther; what it left is
+// cleared away in the first case and not touched in the second. Any other error
+// tells that it may still run.
 func Adopt(dir string, want Identity) (*Instance, error) {
 	boot, err := bootID()
 	if err != nil {
@@ -37,9 +39,10 @@ func Adopt(dir string, want Identity) (*Instance, error) {
 		if err == nil {
 			return i, nil
 		}
-		if !errors.Is(err, ErrGone) {
+		if errors.Is(err, ErrOther) {
 			return nil, fmt.Errorf("adopt instance: %w", err)
 		}
+		// Gone, or it runs and does not answer: ended sees to it that nobody runs on unwatched.
 	}
 	return ended(dir, c, want.Boot == boot)
 }
@@ -82,5 +85,8 @@ func endPid(id Identity) error {
 	if err := sc.Control(wait); err != nil || ended {
 		return err
 	}
-	return errors.Join(killPid(fd), sc.Control(wait))
+	if err := errors.Join(killPid(fd), sc.Control(wait)); err != nil || ended {
+		return err
+	}
+	return fmt.Errorf("kill shim %d: it does not end", id.Pid)
 }
