@@ -16,8 +16,8 @@ const (
 	// accessDelay is how long a line of the access log may wait for others: who follows the log does not notice, and a
 	// thousand requests a second cost a handful of writes.
 	accessDelay = 200 * time.Millisecond
-	// accessBuffer is what one app may have waiting; what comes in between is written at once.
-	accessBuffer = 64 << 10
+	// accessBuffer is what one app may have waiting for a slow disk; what comes beyond it is lost.
+	accessBuffer = 1 << 20
 )
 
 // An AccessLog writes the router's lines into the logs of the apps, where Logs finds them as the process "router". Its
@@ -25,15 +25,19 @@ const (
 type AccessLog struct {
 	dir func(app string) string // the LogDir of an app
 
-	mu     sync.Mutex
+	mu     sync.Mutex // never held while a disk is waited for
 	apps   map[string]*accessFile
 	closed bool
 }
 
 type accessFile struct {
-	log     *shim.LogFile
-	buf     []byte
-	pending bool // a flush is on its way
+	buf     []byte // under AccessLog.mu
+	pending bool   // a flush is on its way; under AccessLog.mu
+
+	disk  sync.Mutex // held while writing
+	path  string
+	log   *shim.LogFile
+	spare []byte // the buffer that was written last
 }
 
 // NewAccessLog returns an AccessLog for apps whose logs are where dir says. Close ends it.
@@ -51,48 +55,56 @@ func (l *AccessLog) Line(app string, line []byte) {
 	}
 	f := l.apps[app]
 	if f == nil {
-		f = &accessFile{}
+		f = &accessFile{path: filepath.Join(l.dir(app), routerProcess+logSuffix)}
 		l.apps[app] = f
 	}
-	f.buf = shim.AppendRecord(f.buf, r)
-	switch {
-	case len(f.buf) >= accessBuffer:
-		l.flush(app, f)
-	case !f.pending:
+	if len(f.buf) < accessBuffer {
+		f.buf = shim.AppendRecord(f.buf, r)
+	}
+	if !f.pending {
 		f.pending = true
-		time.AfterFunc(accessDelay, func() { l.due(app) })
+		time.AfterFunc(accessDelay, func() { l.flush(f) })
 	}
 }
 
-func (l *AccessLog) due(app string) {
+// flush writes what waits. It runs in a goroutine of its own, or at the end.
+func (l *AccessLog) flush(f *accessFile) {
+	f.disk.Lock()
+	defer f.disk.Unlock()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if f := l.apps[app]; f != nil && !l.closed {
-		f.pending = false
-		l.flush(app, f)
-	}
+	buf := f.buf
+	f.buf, f.pending = f.spare[:0], false
+	l.mu.Unlock()
+	f.write(buf)
+	f.spare = buf
 }
 
-// flush needs mu. An app that was destroyed and made anew has another folder: its log is opened again after an error.
-func (l *AccessLog) flush(app string, f *accessFile) {
-	defer func() { f.buf = f.buf[:0] }()
-	if len(f.buf) == 0 {
-		return
-	}
+// write needs disk. An app that was destroyed and made anew has another folder: its log is opened again after an error.
+func (f *accessFile) write(buf []byte) {
 	for range 2 {
+		if len(buf) == 0 {
+			return
+		}
 		if f.log == nil {
-			log, err := shim.OpenLog(filepath.Join(l.dir(app), routerProcess+logSuffix), shim.LogLimits{})
+			log, err := shim.OpenLog(f.path, shim.LogLimits{})
 			if err != nil {
 				return // the app has no logs any more
 			}
 			f.log = log
 		}
-		n, err := f.log.Write(f.buf)
+		n, err := f.log.Write(buf)
 		if err == nil {
 			return
 		}
-		f.buf = f.buf[n:]
-		_ = f.log.Close() // it is useless now
+		buf = buf[n:]
+		f.close()
+	}
+}
+
+// close needs disk.
+func (f *accessFile) close() {
+	if f.log != nil {
+		_ = f.log.Close() // everything was written, or cannot be
 		f.log = nil
 	}
 }
@@ -103,28 +115,30 @@ func (l *AccessLog) Forget(app string) {
 		return
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	f := l.apps[app]
-	if f == nil || l.closed {
-		return
-	}
-	l.flush(app, f)
-	if f.log != nil {
-		_ = f.log.Close() // everything was written
-	}
 	delete(l.apps, app)
+	l.mu.Unlock()
+	if f != nil {
+		l.end(f)
+	}
+}
+
+func (l *AccessLog) end(f *accessFile) {
+	l.flush(f)
+	f.disk.Lock()
+	defer f.disk.Unlock()
+	f.close()
 }
 
 // Close writes what waits and ends the log.
 func (l *AccessLog) Close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.closed = true
-	for app, f := range l.apps {
-		l.flush(app, f)
-		if f.log != nil {
-			_ = f.log.Close() // everything was written
-		}
+	apps := l.apps
+	l.apps = map[string]*accessFile{}
+	l.mu.Unlock()
+	for _, f := range apps {
+		l.end(f)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestAccessLog_FollowsAnAppThatWasMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.Line("blog", []byte(text+"\n"))
-		l.due("blog")
+		l.flush(l.apps["blog"])
 		b, err := os.ReadFile(filepath.Join(dir, "router.log"))
 		if err != nil || !strings.Contains(string(b), text) {
 			t.Errorf("%s: %q %v", text, b, err)
