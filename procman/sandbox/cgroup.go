@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,8 +28,9 @@ type Cgroup struct {
 }
 
 // hierarchies says where the controllers of this machine are mounted, and
-// under which group the caller itself is: new groups are made below that, so
-// that limits set on the server by its own supervisor go on to hold.
+// under which group the caller itself is: new groups are made below that (but
+// see baseGroup), so that limits set on the server by its own supervisor go on
+// to hold.
 type hierarchies struct {
 	unified string            // base directory in v2, "" if there is none
 	v1      map[string]string // controller → base directory
@@ -54,11 +54,12 @@ func findHierarchies() (hierarchies, error) {
 		return h, fmt.Errorf("read own cgroup: %w", err)
 	}
 	at := ownGroups(string(own))
+	var unified, uroot string
 	for line := range strings.Lines(string(mounts)) {
 		kind, root, dir, opts := mountLine(line)
 		switch kind {
 		case "cgroup2":
-			h.unified = below(dir, root, strings.TrimSuffix(at[""], "/"+serverLeaf))
+			unified, uroot = dir, root
 		case "cgroup":
 			for _, c := range controllers {
 				if slices.Contains(opts, c) {
@@ -67,8 +68,23 @@ func findHierarchies() (hierarchies, error) {
 			}
 		}
 	}
-	h.pure = h.unified != "" && len(h.v1) == 0
+	if h.pure = unified != "" && len(h.v1) == 0; unified != "" {
+		h.unified = below(unified, uroot, baseGroup(at[""], h.pure && os.Geteuid() == 0))
+	}
 	return h, nil
+}
+
+// baseGroup is the v2 group below which new ones are made by a caller in own.
+// Below a service of systemd they would stand in its way: the kernel refuses a
+// process to a group with controllers enabled for its children, which the
+// service's group is for as long as an app outlives the server, and the service
+// could not be started again. Where it has the controllers, root goes to the top.
+func baseGroup(own string, top bool) string {
+	group := strings.TrimSuffix(own, "/"+serverLeaf)
+	if top && strings.HasSuffix(group, ".service") {
+		return "/"
+	}
+	return group
 }
 
 // ownGroups reads /proc/self/cgroup: controller → path, "" for v2.
@@ -115,7 +131,7 @@ func makeCgroup(name string, l Limits) (*Cgroup, error) {
 	g := &Cgroup{App: map[string]string{}, home: map[string]string{}}
 	if h.unified != "" {
 		dir := filepath.Join(h.unified, name)
-		if err := os.MkdirAll(dir, 0o755); err == nil {
+		if err := makeGroup(dir); err == nil {
 			g.Tree = dir
 		} else if h.pure && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 			return nil, fmt.Errorf("make cgroup: %w", err)
@@ -140,7 +156,7 @@ func (g *Cgroup) addV1(h hierarchies, name string, l Limits) error {
 			continue
 		}
 		dir := filepath.Join(base, name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := makeGroup(dir); err != nil {
 			if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 				continue
 			}
@@ -169,7 +185,7 @@ func (g *Cgroup) splitTree(base string, l Limits) error {
 	g.Init = filepath.Join(g.Tree, "init")
 	app := filepath.Join(g.Tree, "app")
 	for _, d := range []string{g.Init, app} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
+		if err := makeGroup(d); err != nil {
 			return fmt.Errorf("make cgroup: %w", err)
 		}
 	}
@@ -209,22 +225,34 @@ func enable(dir string) []string {
 	return strings.Fields(string(b))
 }
 
-// vacate moves the processes of dir into its leaf for the server.
+// vacate moves this process out of dir into its leaf for the server. Others stay
+// where their supervisor has put them: dir then goes without controllers.
 func vacate(dir string) error {
-	leaf := filepath.Join(dir, serverLeaf)
-	if err := os.MkdirAll(leaf, 0o755); err != nil {
-		return err
-	}
 	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {
 		return err
 	}
-	for pid := range bytes.FieldsSeq(b) {
-		if err := os.WriteFile(filepath.Join(leaf, "cgroup.procs"), pid, 0); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
+	own := strconv.Itoa(os.Getpid())
+	if !slices.Contains(strings.Fields(string(b)), own) {
+		return syscall.EBUSY
+	}
+	leaf := filepath.Join(dir, serverLeaf)
+	if err := makeGroup(leaf); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte(own), 0)
+}
+
+// makeGroup makes the directory and those above it. Somebody who removes his own
+// takes along the empty ones above, so that this may need more than one attempt.
+func makeGroup(dir string) error {
+	var err error
+	for range 10 {
+		if err = os.MkdirAll(dir, 0o755); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			break
 		}
 	}
-	return nil
+	return err
 }
 
 func (l Limits) wants(c string) bool {

@@ -2,6 +2,9 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -113,6 +116,42 @@ func FuzzMountLine(f *testing.F) {
 		}
 		ownGroups(line)
 	})
+}
+
+func TestCgroup_Base(t *testing.T) {
+	for _, c := range []struct {
+		own, want string
+		top       bool
+	}{
+		{"/system.slice/hop3.service", "/", true}, {"/system.slice/hop3.service/hop3.server", "/", true},
+		{"/system.slice/hop3.service", "/system.slice/hop3.service", false},
+		{"/user.slice/session-1.scope", "/user.slice/session-1.scope", true}, {"/a/hop3.server", "/a", true}, {"/", "/", true},
+	} {
+		if got := baseGroup(c.own, c.top); got != c.want {
+			t.Errorf("%s: %s, want %s", c.own, got, c.want)
+		}
+	}
+}
+
+// Who removes a group takes along the empty ones above, which another may be about to need.
+func TestCgroup_MadeWhileOthersAreRemoved(t *testing.T) {
+	base := t.TempDir()
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			dir := filepath.Join(base, "hop3", "blog", strconv.Itoa(n))
+			g := &Cgroup{Tree: dir}
+			for range 100 {
+				if err := makeGroup(dir); err != nil {
+					t.Error(err)
+				}
+				if err := g.Remove(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestCgroup_Names(t *testing.T) {
