@@ -95,9 +95,12 @@ const tioclinux = 0x541c
 func loadFilter() error {
 	p := hostTable().program()
 	prog := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
-	_, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
+	odd, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
 	if e != 0 {
 		return e
+	}
+	if odd != 0 { // the thread that could not be brought under the filter (seccomp(2))
+		return syscall.EBUSY
 	}
 	return nil
 }
