@@ -225,6 +225,52 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
+func TestIgnored_ByStack(t *testing.T) {
+	const lock = `{"lockfileVersion":3,"packages":{}}`
+	for name, c := range map[string]struct {
+		tree []string
+		want []string
+	}{
+		"static":      {[]string{"index.html", "<script src=bower_components/x.js>", "bower_components/x.js", "", "target/a", "", "venv/a", "", "node_modules/a", "", ".hg/a", ""}, []string{".hg"}},
+		"node":        {[]string{"package.json", `{"scripts":{"start":"node ."}}`, "node_modules/a", "", "venv/a", ""}, nil},
+		"node locked": {[]string{"package.json", `{"scripts":{"start":"node ."}}`, "package-lock.json", lock, "node_modules/a", "", ".next/a", ""}, []string{".next", "node_modules"}},
+		"python":      {[]string{"main.py", "", "venv/a", "", "target/a", "", "node_modules/a", ""}, []string{"venv"}},
+		"app.json":    {[]string{"package.json", `{}`, "server.js", `require("./app.json"); "my-ENV2"`, "app.json", "{}", "ENV", "", "Dockerfile", ""}, []string{"Dockerfile", "ENV"}},
+		"command":     {[]string{"main.py", "", "Procfile", "web: cat README.md", "README.md", "", "LICENSE", ""}, []string{"LICENSE", "Procfile"}},
+		"binary":      {[]string{"main.py", "", "a.bin", "\x00 README.md", "b.bin", strings.Repeat("x ", maxSource) + "README.md", "LICENSE", "", "README.md", ""}, []string{"LICENSE"}},
+		"much text":   {[]string{"main.py", "", "a.csv", strings.Repeat("x", mentionBudget), "b.csv", "x", "README.md", "", "ENV", ""}, nil},
+	} {
+		p, err := Detect(files(c.tree...))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		got := slices.DeleteFunc(slices.Clone(p.Ignored), func(s string) bool { return strings.HasPrefix(s, "flake.") })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestDetect_GoPackageCalledTarget(t *testing.T) {
+	p, err := Detect(files("go.mod", "module x.org/x\n", "go.sum", "", "main.go", "package main\nimport _ \"x.org/x/target\"\nfunc main(){}", "target/a.go", "package target\nimport _ \"y.org/y\""))
+	if err != nil || !slices.Equal(p.Go.Imports, []string{"y.org/y"}) {
+		t.Errorf("%+v %v", p.Go, err)
+	}
+}
+
+func TestLockDigest_OfLargeFiles(t *testing.T) {
+	digest := func(end string) string {
+		p, err := Detect(files("main.py", "", "requirements.txt", strings.Repeat("# xxxxx\n", maxSource/8)+"flask=="+end+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Python.LockDigest
+	}
+	if a, b := digest("3.1.1"), digest("3.1.2"); a == b {
+		t.Errorf("two lock files have the digest %s", a)
+	}
+}
+
 func TestLFSPointers(t *testing.T) {
 	const pointer = lfsMagic + "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
 	got, err := LFSPointers(files("b/model.bin", pointer, "a.png", pointer, "docs.md", "see "+lfsMagic, "c", lfsMagic+strings.Repeat("x", 2000)))

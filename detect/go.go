@@ -147,10 +147,12 @@ func (f *GoFacts) manifests(t *tree, mod *modfile.File) error {
 			f.Manifests = append(f.Manifests, m)
 		}
 	}
-	if f.HasSum && !f.Vendored {
-		f.LockDigest = t.digest(f.Manifests)
+	if !f.HasSum || f.Vendored {
+		return nil
 	}
-	return nil
+	var err error
+	f.LockDigest, err = t.digest(f.Manifests)
+	return err
 }
 
 // startGo names the processes: all of the Procfile, else the only program, else the one that is called like a server.

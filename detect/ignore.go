@@ -1,18 +1,32 @@
 package detect
 
 import (
+	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// own are files that hop3 and git read and no app does: a change of them rebuilds nothing.
+// own are files that hop3, git and other tools read and hardly any app does: a change of them rebuilds nothing unless the
+// app names them.
 func own() []string {
 	return []string{
-		"flake.nix", "flake.lock", "Procfile", "hop3.toml", "app.json", "ENV", ".slugignore", ".git", ".gitignore", ".gitattributes",
-		".gitmodules", ".github", ".gitlab-ci.yml", ".editorconfig", "Dockerfile", ".dockerignore", "docker-compose.yml",
+		"Procfile", "hop3.toml", "app.json", "ENV", ".slugignore", ".gitignore", ".gitattributes", ".gitmodules", ".github",
+		".gitlab-ci.yml", ".editorconfig", "Dockerfile", ".dockerignore", "docker-compose.yml",
 	}
+}
+
+// toolOutput reports whether a folder at the root is what version control or the tools of p's stack left there.
+func toolOutput(name string, p Plan) bool {
+	switch name {
+	case ".git", ".hg", ".svn":
+		return true
+	case "node_modules", ".next":
+		return p.Node != nil && p.Node.Lock != "" // without a lock the pushed folder is all there is
+	case "__pycache__", ".venv", "venv", ".tox":
+		return p.Stack == "python"
+	}
+	return false
 }
 
 // isDoc reports whether a name at the root is documentation.
@@ -25,8 +39,8 @@ func isDoc(name string) bool {
 	return name == "docs" || name == "doc"
 }
 
-// ignored returns the paths that the build must not depend on: hop3's own files, what .slugignore names, and documentation
-// that no other file mentions. Of a static site what is served counts, and all of it.
+// ignored returns the paths that the build must not depend on: what .slugignore names, what tools made, and hop3's own files
+// and documentation that no other file mentions. Of a static site what is served counts, and all of it.
 func ignored(t *tree, p Plan) []string {
 	list := append(slugIgnored(t, p.Manifest.Ignore), "flake.nix", "flake.lock") // which the build itself writes
 	site, _, _ := strings.Cut(p.Static, "/")
@@ -37,38 +51,75 @@ func ignored(t *tree, p Plan) []string {
 	for _, name := range t.top(maxEntries) {
 		name = strings.TrimSuffix(name, "/")
 		switch {
-		case slices.Contains(own(), name), skipDir(name), site != "" && name != site:
+		case toolOutput(name, p), site != "" && name != site:
 			list = append(list, name)
-		case p.Stack != "static" && isDoc(name):
+		case slices.Contains(own(), name), p.Stack != "static" && isDoc(name):
 			docs = append(docs, name)
 		}
 	}
-	for _, d := range docs {
-		if !mentioned(t, d, docs) {
-			list = append(list, d)
-		}
-	}
+	list = append(list, unmentioned(t, p, docs)...)
 	slices.Sort(list)
 	return slices.Compact(list)
 }
 
-// mentioned reports whether a file outside the documentation holds the name as a word, or embeds by a pattern that matches.
-func mentioned(t *tree, name string, docs []string) bool {
-	word := regexp.MustCompile(`(^|[^A-Za-z0-9_])` + regexp.QuoteMeta(name) + `([^A-Za-z0-9_]|$)`)
+const mentionBudget = 32 << 20 // bytes that are read to find out who mentions a document
+
+// unmentioned returns those of docs that neither a command nor a file outside docs names as a word or embeds by a pattern.
+// It reads each file once. When the tree has more text than mentionBudget, or was not
+// listed to its end, nothing is known and it returns none.
+func unmentioned(t *tree, p Plan, docs []string) []string {
+	if t.truncated {
+		return nil
+	}
+	left := slices.Clone(docs)
+	drop := func(text []byte) {
+		left = slices.DeleteFunc(left, func(name string) bool { return holdsWord(text, name) })
+	}
+	m := p.Manifest
+	drop([]byte(strings.Join([]string{m.Build.Before, m.Build.Build, m.Build.After, p.Release, m.Postdeploy}, "\n")))
+	for _, pr := range p.Processes {
+		drop([]byte(pr.Command))
+	}
+	budget := mentionBudget
 	for _, f := range t.order {
 		top, _, _ := strings.Cut(f, "/")
-		if slices.Contains(docs, top) || slices.Contains(own(), top) || isLock(f) {
+		if len(left) == 0 {
+			break
+		}
+		if slices.Contains(docs, top) || isLock(f) {
 			continue
 		}
-		b := t.source(f)
-		if word.Match(b) {
-			return true
+		text, ok := t.text(f, budget)
+		if !ok {
+			return nil
 		}
-		if path.Dir(f) == "." && strings.HasSuffix(f, ".go") && embeds(string(b), name) {
-			return true
+		budget -= len(text)
+		drop(text)
+		if path.Dir(f) == "." && strings.HasSuffix(f, ".go") {
+			left = slices.DeleteFunc(left, func(name string) bool { return embeds(string(text), name) })
 		}
 	}
-	return false
+	return left
+}
+
+// holdsWord reports whether text holds word with no letter, digit or _ on either side.
+func holdsWord(text []byte, word string) bool {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte(word))
+		if i < 0 {
+			return false
+		}
+		i += from
+		end := i + len(word)
+		if (i == 0 || !wordByte(text[i-1])) && (end == len(text) || !wordByte(text[end])) {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
 // isLock reports whether a file is a lock file: those name thousands of packages, "docs" among them, and read nothing.

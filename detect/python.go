@@ -60,7 +60,9 @@ func planPython(t *tree, p *Plan) error {
 		}
 		p.Tool = Tool{Name: "pip", From: "requirements.txt"}
 		p.Python.Requirements, p.Python.Files, p.Python.Hashed = set.list, set.files, set.hashed
-		p.Python.LockDigest = t.digest(set.files)
+		if p.Python.LockDigest, err = t.digest(set.files); err != nil {
+			return err
+		}
 		p.Python.Pinned = !slices.ContainsFunc(set.list, func(r Requirement) bool { return !r.Pinned() })
 		for _, other := range []string{"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"} {
 			if t.has(other) {

@@ -26,6 +26,7 @@ type tree struct {
 	files     map[string]int64 // size by path
 	dirs      map[string]bool
 	order     []string // files, sorted
+	byDir     map[string][]string
 	truncated bool
 }
 
@@ -48,6 +49,10 @@ func load(fsys fs.FS) (*tree, error) {
 		level = next
 	}
 	slices.Sort(t.order)
+	t.byDir = map[string][]string{}
+	for _, f := range t.order {
+		t.byDir[path.Dir(f)] = append(t.byDir[path.Dir(f)], f)
+	}
 	return t, nil
 }
 
@@ -82,10 +87,10 @@ func (t *tree) list(dir string) (sub []string, err error) {
 	return sub, nil
 }
 
-// skipDir reports whether a folder holds what tools put there, not what the app's author wrote.
+// skipDir reports whether a folder holds what tools put there, not what the app's author wrote: its content is not listed.
 func skipDir(name string) bool {
 	switch name {
-	case ".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", "target", ".next", "bower_components":
+	case ".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".next", "bower_components":
 		return true
 	}
 	return false
@@ -116,15 +121,7 @@ func (t *tree) first(names ...string) string {
 }
 
 // in returns the files directly in dir, sorted, as paths.
-func (t *tree) in(dir string) []string {
-	var list []string
-	for _, f := range t.order {
-		if path.Dir(f) == dir {
-			list = append(list, f)
-		}
-	}
-	return list
-}
+func (t *tree) in(dir string) []string { return t.byDir[dir] }
 
 // read returns a file's content. It is an error if the file is larger than maxFile; fs.ErrNotExist if it is not there.
 func (t *tree) read(name string) ([]byte, error) {
@@ -158,14 +155,43 @@ func (t *tree) source(name string) []byte {
 	return b
 }
 
+// text returns a file's content, nil if it is binary or cannot be read. It is false if the file is larger than most.
+func (t *tree) text(name string, most int) ([]byte, bool) {
+	const head = 512
+	f, err := t.fsys.Open(name)
+	if err != nil {
+		return nil, true
+	}
+	defer f.Close()
+	b := make([]byte, head)
+	n, err := io.ReadFull(f, b)
+	b = b[:n]
+	if bytes.IndexByte(b, 0) >= 0 {
+		return nil, true
+	}
+	if err != nil { // shorter than head
+		return b, n <= most
+	}
+	rest, err := io.ReadAll(io.LimitReader(f, int64(max(most-n, 0))+1))
+	if err != nil {
+		return nil, true
+	}
+	b = append(b, rest...)
+	return b, len(b) <= most
+}
+
 // digest identifies the names and contents of files, in hex.
-func (t *tree) digest(files []string) string {
+func (t *tree) digest(files []string) (string, error) {
 	h := sha256.New()
 	for _, f := range files {
-		fmt.Fprintf(h, "%s\x00%d\x00", f, t.files[f])
-		h.Write(t.source(f))
+		b, err := t.read(f)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s\x00%d\x00", f, len(b))
+		h.Write(b)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // line returns the first line of a small file, trimmed; "" if there is none.
