@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,12 +39,14 @@ func Run(ctx context.Context, exe string, s Spec, stdio Stdio) (ExitStatus, erro
 	r := &run{child: c, ended: make(chan struct{})}
 	p.connect(r, c.Pty)
 	st, err := r.finish(ctx, stdio.Signals)
+	p.lastWords()
 	r.outputs.Wait()
 	_ = c.Wait() // its status is in st
 	if c.Cgroup != nil {
 		st.OOM = st.OOM || oomKills(c.oom) > 0
 	}
 	c.Close()
+	_ = c.Cgroup.Kill() // without namespaces somebody may be left; else there is nothing to kill
 	return st, errors.Join(err, c.Cgroup.Remove())
 }
 
@@ -113,6 +116,7 @@ type pipes struct {
 	stdio Stdio
 	inner [3]*os.File
 	outer [3]*os.File
+	late  atomic.Bool // the process has ended
 }
 
 func newPipes(stdio Stdio) (*pipes, error) {
@@ -141,6 +145,20 @@ func newPipes(stdio Stdio) (*pipes, error) {
 		}
 	}
 	return p, nil
+}
+
+// lastWordsTime is how long an output is read on after its process has ended.
+const lastWordsTime = time.Second
+
+// lastWords bounds the reading of what the process wrote, now that it has
+// ended: others, outside of the sandbox, may hold the pipe open for ever.
+func (p *pipes) lastWords() {
+	p.late.Store(true)
+	for _, f := range p.outer[1:] {
+		if f != nil {
+			_ = f.SetReadDeadline(time.Now().Add(lastWordsTime)) // read to its end and closed is as good
+		}
+	}
 }
 
 // same tells whether two writers are one; those of a type that cannot be
@@ -186,7 +204,7 @@ func (p *pipes) connect(r *run, master *os.File) {
 	for i, w := range []io.Writer{1: p.stdio.Out, 2: p.stdio.Err} {
 		if i > 0 && p.outer[i] != nil {
 			from := p.outer[i]
-			r.outputs.Go(func() { drain(w, from) })
+			r.outputs.Go(func() { p.drainPipe(w, from) })
 		}
 	}
 }
@@ -196,6 +214,47 @@ func (p *pipes) connect(r *run, master *os.File) {
 func drain(w io.Writer, from io.Reader) {
 	if _, err := io.Copy(w, from); err != nil {
 		_, _ = io.Copy(io.Discard, from) // EIO is how a terminal ends
+	}
+}
+
+// drainPipe is drain with an end that lastWords sets. A slow reader loses
+// nothing by that: what is in the pipe then is copied still.
+func (p *pipes) drainPipe(w io.Writer, from *os.File) {
+	_, err := io.Copy(w, from)
+	if err == nil {
+		return
+	}
+	if p.late.Load() && from.SetReadDeadline(time.Time{}) == nil {
+		if sc, err := from.SyscallConn(); err == nil {
+			copyPresent(w, sc)
+		}
+		return
+	}
+	_, _ = io.Copy(io.Discard, from) // until lastWords ends that
+}
+
+// maxPipe is what the kernel lets a pipe hold by default (pipe(7)).
+const maxPipe = 1 << 20
+
+// copyPresent copies what a pipe holds, without waiting for more.
+func copyPresent(w io.Writer, from syscall.RawConn) {
+	b := make([]byte, 64<<10)
+	for left := maxPipe; left > 0; {
+		var n int
+		var rerr error
+		if err := from.Read(func(fd uintptr) bool { n, rerr = syscall.Read(int(fd), b); return true }); err != nil {
+			return
+		}
+		if errors.Is(rerr, syscall.EINTR) {
+			continue
+		}
+		if rerr != nil || n <= 0 {
+			return
+		}
+		if _, err := w.Write(b[:n]); err != nil {
+			return
+		}
+		left -= n
 	}
 }
 
