@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,8 @@ type stream struct {
 	pending []byte
 	since   time.Time // when the first byte of pending came
 	open    bool      // a piece of the current line was emitted
+
+	end atomic.Int64 // when reading ends at the latest, in unix nanoseconds; 0: with the last writer
 }
 
 // feed takes bytes as they came at the given time.
@@ -63,15 +66,12 @@ func (s *stream) flush(at time.Time) {
 	s.pending, s.open, s.since = s.pending[:0], true, at
 }
 
-// pump reads the pipe until its last writer is gone.
+// pump reads the pipe until its last writer is gone, or until s.end.
 func (s *stream) pump(r *os.File) error {
 	buf := make([]byte, 64<<10) // a pipe's own size
 	for {
-		deadline := time.Time{}
-		if len(s.pending) > 0 {
-			deadline = s.since.Add(flushAfter)
-		}
-		if err := r.SetReadDeadline(deadline); err != nil {
+		last, err := s.setDeadline(r)
+		if err != nil {
 			return err
 		}
 		n, err := r.Read(buf)
@@ -79,12 +79,48 @@ func (s *stream) pump(r *os.File) error {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.flush(time.Now())
+		case err == io.EOF:
+			s.flush(time.Now())
+			return nil
 		case err != nil:
 			s.flush(time.Now())
-			if err == io.EOF {
-				return nil
-			}
 			return err
 		}
+		if last {
+			s.flush(time.Now())
+			return nil
+		}
 	}
+}
+
+// setDeadline bounds the next read, which is the last one when s.end has
+// passed: that takes what is in the pipe.
+func (s *stream) setDeadline(r *os.File) (last bool, err error) {
+	for {
+		end := s.end.Load()
+		deadline := time.Time{}
+		if len(s.pending) > 0 {
+			deadline = s.since.Add(flushAfter)
+		}
+		if end != 0 {
+			at := time.Unix(0, end)
+			if last = !time.Now().Before(at); last {
+				deadline = time.Now().Add(flushAfter)
+			} else if deadline.IsZero() || at.Before(deadline) {
+				deadline = at
+			}
+		}
+		if err := r.SetReadDeadline(deadline); err != nil {
+			return false, err
+		}
+		if s.end.Load() == end { // else finishBy came between, and its deadline was undone
+			return last, nil
+		}
+	}
+}
+
+// finishBy ends pump at the given time, if the writers do not before.
+func (s *stream) finishBy(r *os.File, at time.Time) {
+	s.end.Store(at.UnixNano())
+	_ = r.SetReadDeadline(at) // closed already is as good
 }

@@ -21,7 +21,7 @@ type log struct {
 	release int
 	file    *logFile
 	readers sync.WaitGroup
-	pipes   []*os.File
+	pipes   []pipeStream
 	written chan struct{} // closed when the writer has ended
 
 	wake chan struct{} // something to write, or closing
@@ -32,6 +32,12 @@ type log struct {
 	dropped int
 	stalled bool
 	closing bool
+}
+
+// pipeStream is a pipe and who reads it.
+type pipeStream struct {
+	pipe   *os.File
+	stream *stream
 }
 
 // openLog opens the file p.LogName in dir.
@@ -55,8 +61,8 @@ func (l *log) pipe(kind byte) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make pipe: %w", err)
 	}
-	l.pipes = append(l.pipes, r)
 	s := &stream{kind: kind, emit: l.emit}
+	l.pipes = append(l.pipes, pipeStream{r, s})
 	l.readers.Go(func() {
 		if err := s.pump(r); err != nil {
 			l.emit(time.Now(), System, false, fmt.Appendf(nil, "output lost: %v", err))
@@ -154,13 +160,19 @@ var newline = []byte("\n")
 // closeWait bounds what a hanging disk can add to the end of an instance.
 const closeWait = 5 * time.Second
 
+// lastWordsTime is how long the pipes are read on after the app has ended:
+// another process, which got them from it, may hold them open for ever.
+const lastWordsTime = time.Second
+
 // Close waits until the pipes have been read to their end and all is written.
-// Where processes may have survived (bare), it does not wait for their ends.
+// Where processes may have survived (bare), it hardly waits for their ends.
 func (l *log) Close(bare bool) {
+	wait := lastWordsTime
 	if bare {
-		for _, p := range l.pipes {
-			_ = p.SetReadDeadline(time.Now().Add(flushAfter)) // closed already is as good
-		}
+		wait = flushAfter
+	}
+	for _, p := range l.pipes {
+		p.stream.finishBy(p.pipe, time.Now().Add(wait))
 	}
 	l.readers.Wait()
 	l.mu.Lock()
