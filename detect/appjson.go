@@ -2,11 +2,14 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -51,15 +54,11 @@ func readAppJSON(t *tree, m *Manifest) error {
 	if err := a.env(m); err != nil {
 		return err
 	}
-	for name, f := range a.Formation {
-		if f.Quantity != nil {
-			m.Formation[name] = *f.Quantity
-		}
+	if err := a.formation(string(b), m); err != nil {
+		return err
 	}
-	if c := a.Scripts.Dokku.Predeploy; c != "" && m.Release == "" {
-		m.Release = c
-	}
-	m.Postdeploy = a.Scripts.Dokku.Postdeploy
+	m.predeploy = cmp.Or(a.Scripts.Dokku.Predeploy, m.predeploy)
+	m.Postdeploy = cmp.Or(a.Scripts.Dokku.Postdeploy, m.Postdeploy)
 	for _, h := range a.Healthchecks["web"] {
 		if h.Type == "liveness" {
 			continue
@@ -67,10 +66,44 @@ func readAppJSON(t *tree, m *Manifest) error {
 		m.Health = Health{Path: h.Path, Retries: h.Attempts, Timeout: time.Duration(h.Timeout) * time.Second, Interval: time.Duration(h.Wait) * time.Second}
 		break
 	}
+	if len(a.Cron) > 0 {
+		m.Cron = nil
+	}
 	for i, c := range a.Cron {
 		m.Cron = append(m.Cron, Cron{Name: fmt.Sprintf("cron%d", i+1), Schedule: c.Schedule, Command: c.Command})
 	}
 	return nil
+}
+
+// formation reads how many instances each process type has.
+func (a appJSON) formation(text string, m *Manifest) error {
+	for _, name := range slices.Sorted(maps.Keys(a.Formation)) {
+		if err := checkProcName(name); err != nil {
+			return &ParseError{File: "app.json", Line: formationLine(text, name), Msg: "formation: " + err.Error()}
+		}
+		n := a.Formation[name].Quantity
+		if n == nil {
+			continue
+		}
+		if *n < 0 || *n > maxCount {
+			return &ParseError{File: "app.json", Line: formationLine(text, name), Msg: fmt.Sprintf("formation.%s: quantity lies between 0 and %d", name, maxCount)}
+		}
+		m.Formation[name] = *n
+	}
+	return nil
+}
+
+// formationLine returns the line of a key of "formation", 0 if it is written in a way that cannot be found.
+func formationLine(text, name string) int {
+	start := strings.Index(text, `"formation"`)
+	if start < 0 {
+		return 0
+	}
+	i := strings.Index(text[start:], strconv.Quote(name))
+	if i < 0 {
+		return 0
+	}
+	return 1 + strings.Count(text[:start+i], "\n")
 }
 
 // env reads values that are strings or {"value":…, "generator":"secret"}.

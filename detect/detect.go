@@ -8,6 +8,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -55,18 +56,11 @@ func Detect(src fs.FS) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	m, err := readManifest(t)
+	m, t, err := readManifest(t)
 	if err != nil {
 		return Plan{}, err
 	}
-	root := "."
-	if m.Build.Root != "" {
-		if t, err = t.sub(m.Build.Root); err != nil {
-			return Plan{}, err
-		}
-		root = m.Build.Root
-	}
-	p := Plan{Version: planVersion, Root: root, Manifest: m, Warnings: m.warnings}
+	p := Plan{Version: planVersion, Root: cmp.Or(m.Build.Root, "."), Manifest: m, Warnings: m.warnings}
 	if err := choose(t, &p); err != nil {
 		return Plan{}, err
 	}

@@ -2,8 +2,11 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,9 +33,10 @@ type Manifest struct {
 	Nix          NixSettings
 	Ignore       []string // patterns of .slugignore
 
-	procs    []Process // declared processes in order, hop3.toml over Procfile
-	static   string
-	warnings []string
+	procs     []Process // declared processes in order, hop3.toml over Procfile
+	predeploy string    // of app.json, where no Procfile has a release line
+	static    string
+	warnings  []string
 }
 
 // ProcessSettings are the settings of one process type. Zero values are the server's defaults.
@@ -85,17 +89,55 @@ type NixSettings struct {
 	Inputs  map[string]string
 }
 
-// readManifest merges the app's files, lowest precedence first.
-func readManifest(t *tree) (Manifest, error) {
-	m := Manifest{
+// readManifest merges the files of the root and of the folder that [build] root names, lowest precedence first: ENV,
+// Procfile, app.json and .slugignore, the folder's over the root's, then hop3.toml. It returns the app's tree, t or its part.
+func readManifest(t *tree) (Manifest, *tree, error) {
+	asked := newManifest()
+	if err := readTOML(t, &asked); err != nil {
+		return Manifest{}, nil, err
+	}
+	trees := []*tree{t}
+	root := asked.Build.Root
+	if root != "" {
+		sub, err := t.sub(root)
+		if err != nil {
+			return Manifest{}, nil, err
+		}
+		trees = append(trees, sub)
+	}
+	m := newManifest()
+	for i, tr := range trees {
+		for _, read := range []func(*tree, *Manifest) error{readEnv, readProcfile, readAppJSON, readSlugignore} {
+			if err := read(tr, &m); err != nil {
+				return Manifest{}, nil, placed(err, i, root)
+			}
+		}
+	}
+	m.Release = cmp.Or(m.Release, m.predeploy)
+	if err := readTOML(t, &m); err != nil {
+		return Manifest{}, nil, err
+	}
+	m.settle()
+	return m, trees[len(trees)-1], nil
+}
+
+func newManifest() Manifest {
+	return Manifest{
 		Processes: map[string]ProcessSettings{}, Formation: map[string]int{}, Env: map[string]string{},
 		EnvGenerate: map[string]Generate{}, EnvFrom: map[string]EnvFrom{},
 	}
-	for _, read := range []func(*tree, *Manifest) error{readEnv, readProcfile, readAppJSON, readTOML, readSlugignore} {
-		if err := read(t, &m); err != nil {
-			return Manifest{}, err
-		}
+}
+
+// placed names the file of a [*ParseError] as it is called from the root when it is one of the folder's.
+func placed(err error, i int, root string) error {
+	if pe, ok := errors.AsType[*ParseError](err); ok && i > 0 {
+		return &ParseError{File: path.Join(root, pe.File), Line: pe.Line, Msg: pe.Msg}
 	}
+	return err
+}
+
+// settle gives each declared process its settings and its count.
+func (m *Manifest) settle() {
 	for _, p := range m.procs {
 		s := m.Processes[p.Name]
 		s.Command = p.Command
@@ -104,9 +146,9 @@ func readManifest(t *tree) (Manifest, error) {
 			m.Formation[p.Name] = *s.Count
 		}
 	}
-	return m, nil
 }
 
+// readProcfile replaces the processes of m if t has a Procfile.
 func readProcfile(t *tree, m *Manifest) error {
 	if !t.has("Procfile") {
 		return nil
@@ -119,6 +161,7 @@ func readProcfile(t *tree, m *Manifest) error {
 	if err != nil {
 		return err
 	}
+	m.procs, m.static, m.Release = nil, "", ""
 	for _, p := range procs {
 		switch p.Name {
 		case procStatic:

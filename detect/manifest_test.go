@@ -24,7 +24,8 @@ func manifestOf(t *testing.T, pairs ...string) (Manifest, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return readManifest(tr)
+	m, _, err := readManifest(tr)
+	return m, err
 }
 
 // allKeys is a hop3.toml with every key that is read, and two that will be.
@@ -158,6 +159,52 @@ func TestManifest_Errors(t *testing.T) {
 		pe, ok := errors.AsType[*ParseError](err)
 		if !ok || pe.File != c.file || c.line != 0 && pe.Line != c.line || !strings.Contains(pe.Msg, c.msg) {
 			t.Errorf("%s %q: %v, want line %d %q", c.file, c.text, err, c.line, c.msg)
+		}
+	}
+}
+
+func TestManifest_FolderOverRoot(t *testing.T) {
+	tree := []string{
+		"Procfile", "web: root\nold: root\nrelease: root", "ENV", "A=root\nB=root", "app.json", `{"formation":{"web":{"quantity":2}},"cron":[{"command":"a","schedule":"@daily"}]}`,
+		"hop3.toml", "[build]\nroot = \"svc\"\n[env]\nC = \"toml\"\n[run.workers]\nmail = \"toml\"\n[cron.x]\nschedule = \"@daily\"\ncommand = \"b\"\n",
+		"svc/Procfile", "web: folder\nmail: folder", "svc/ENV", "B=folder\nC=folder", "svc/app.json", `{"formation":{"mail":{"quantity":3}}}`, "svc/.slugignore", "*.psd", "svc/main.py", "", "svc/x.psd", "",
+	}
+	p, err := Detect(files(tree...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := p.Manifest
+	if len(p.Processes) != 2 || p.Processes.Command("web") != "folder" || p.Processes.Command("mail") != "toml" || p.Release != "" {
+		t.Errorf("%+v, release %q", p.Processes, p.Release)
+	}
+	if m.Env["A"]+m.Env["B"]+m.Env["C"] != "rootfoldertoml" || m.Formation["web"] != 2 || m.Formation["mail"] != 3 || len(m.Cron) != 2 {
+		t.Errorf("%+v", m)
+	}
+	if !slices.Contains(p.Ignored, "x.psd") || p.Root != "svc" {
+		t.Errorf("%q %q", p.Ignored, p.Root)
+	}
+	_, err = Detect(files("hop3.toml", "[build]\nroot = \"svc\"", "svc/Procfile", "web x"))
+	if err == nil || !strings.HasPrefix(err.Error(), "svc/Procfile:1: ") {
+		t.Error(err)
+	}
+}
+
+func TestManifest_Names(t *testing.T) {
+	for _, c := range []struct{ file, text, want string }{
+		{"hop3.toml", "[run.workers]\n\"a b\" = \"x\"", `hop3.toml:2: [run.workers]: "a b" is not`},
+		{"hop3.toml", "\n[run.workers]\nrelease = \"x\"", "hop3.toml:3: [run.workers]: the name release is reserved"},
+		{"hop3.toml", "[cron.\"../x\"]\nschedule=\"@daily\"\ncommand=\"x\"", `hop3.toml:1: [cron]: "../x" is not`},
+		{"hop3.toml", "[cron.static]\nschedule=\"@daily\"\ncommand=\"x\"", "hop3.toml:1: [cron]: the name static is reserved"},
+		{"hop3.toml", "[processes.\"a.b\"]\ncommand=\"x\"", `hop3.toml:1: [processes]: "a.b" is not`},
+		{"hop3.toml", "[processes.static]\ncommand=\"x\"", "the name static is reserved"},
+		{"hop3.toml", "[processes.web]\ncount=101", "hop3.toml:2: processes.web.count: lies between 0 and 100"},
+		{"app.json", "{\"formation\":{\n\"a/b\":{\"quantity\":1}}}", `app.json:2: formation: "a/b" is not`},
+		{"app.json", "{\"formation\":{\n\"release\":{}}}", "app.json:2: formation: the name release is reserved"},
+		{"app.json", "{\"formation\":{\n\n\"web\":{\"quantity\":-1}}}", "app.json:3: formation.web: quantity lies between 0 and 100"},
+		{"app.json", "{\"formation\":{\"web\":{\"quantity\":101}}}", "app.json:1: formation.web: quantity lies"},
+	} {
+		if _, err := manifestOf(t, c.file, c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v", c.text, err)
 		}
 	}
 }

@@ -16,6 +16,19 @@ const (
 	procRelease = "release" // runs once before the swap
 )
 
+const maxCount = 100 // instances of one process type
+
+// checkProcName reports why a file other than the Procfile may not call a process or a job so.
+func checkProcName(name string) error {
+	switch {
+	case !procName.MatchString(name):
+		return fmt.Errorf("%q is not a process name (letters, digits, - and _, at most 63)", clip(name))
+	case name == procStatic || name == procRelease:
+		return fmt.Errorf("the name %s is reserved", name)
+	}
+	return nil
+}
+
 // ParseProcfile reads a Procfile: one `name: command` per line, blank lines and lines that begin with # ignored, with or
 // without a byte order mark and carriage returns. It returns the lines in order; From is "Procfile".
 // The error is a [*ParseError] with the line: no colon, a name that is not legal, no command, a duplicate, a merge marker.
@@ -57,8 +70,8 @@ func procfileLine(line string) (Process, error) {
 		return Process{}, fmt.Errorf("no colon; a line is name: command")
 	}
 	name, command = strings.TrimSpace(name), strings.TrimSpace(command)
-	if !procName.MatchString(name) {
-		return Process{}, fmt.Errorf("%q is not a process name (letters, digits, - and _, at most 63)", clip(name))
+	if err := checkProcName(name); err != nil && name != procStatic && name != procRelease {
+		return Process{}, err
 	}
 	if command == "" {
 		return Process{}, fmt.Errorf("%q has no command", name)

@@ -192,7 +192,7 @@ func keyLine(text string, key []string) int {
 		n++
 		l = strings.TrimSpace(l)
 		if strings.HasPrefix(l, "[") {
-			table = strings.Trim(strings.Split(l, "#")[0], "[] \t")
+			table = strings.Map(unquoted, strings.Trim(strings.Split(l, "#")[0], "[] \t"))
 			if table == full || strings.HasPrefix(table, full+".") {
 				return n
 			}
@@ -207,6 +207,14 @@ func keyLine(text string, key []string) int {
 	return 0
 }
 
+// unquoted is for strings.Map: it drops quotes.
+func unquoted(r rune) rune {
+	if r == '"' || r == '\'' {
+		return -1
+	}
+	return r
+}
+
 // merge lays f over m.
 func (f tomlFile) merge(text string, m *Manifest) error {
 	m.ID = f.Metadata.ID
@@ -219,6 +227,9 @@ func (f tomlFile) merge(text string, m *Manifest) error {
 		m.setProc(Process{"web", string(f.Run.Start), "hop3.toml [run] start"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Run.Workers)) {
+		if err := checkTOMLName(text, "run.workers", name); err != nil {
+			return err
+		}
 		m.setProc(Process{name, string(f.Run.Workers[name]), "hop3.toml [run] workers"})
 	}
 	if f.Run.Before != "" {

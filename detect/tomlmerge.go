@@ -122,6 +122,14 @@ func tomlErr(text, key, format string, args ...any) error {
 	return &ParseError{File: "hop3.toml", Line: keyLine(text, strings.Split(key, ".")), Msg: key + ": " + fmt.Sprintf(format, args...)}
 }
 
+// checkTOMLName refuses a key of a table that cannot be the name of a process or a job.
+func checkTOMLName(text, table, name string) error {
+	if err := checkProcName(name); err != nil {
+		return &ParseError{File: "hop3.toml", Line: keyLine(text, append(strings.Split(table, "."), name)), Msg: "[" + table + "]: " + err.Error()}
+	}
+	return nil
+}
+
 func (f tomlFile) mergeEnv(text string, m *Manifest) error {
 	for _, k := range slices.Sorted(maps.Keys(f.Env)) {
 		if k == "_policy" || k == "computed" {
@@ -177,11 +185,11 @@ var signals = []string{"SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIG
 func (f tomlFile) mergeProcesses(text string, m *Manifest) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Processes)) {
 		p, key := f.Processes[name], "processes."+name
-		if !procName.MatchString(name) {
-			return tomlErr(text, key, "a process name has letters, digits, - and _")
+		if err := checkTOMLName(text, "processes", name); err != nil {
+			return err
 		}
-		if p.Count != nil && (*p.Count < 0 || *p.Count > 1000) {
-			return tomlErr(text, key+".count", "lies between 0 and 1000")
+		if p.Count != nil && (*p.Count < 0 || *p.Count > maxCount) {
+			return tomlErr(text, key+".count", "lies between 0 and %d", maxCount)
 		}
 		if p.Pids < 0 {
 			return tomlErr(text, key+".pids", "is not negative")
@@ -238,6 +246,9 @@ func (f tomlFile) mergeRest(text string, m *Manifest) error {
 	}
 	m.Domains = f.Domains.List
 	for _, name := range slices.Sorted(maps.Keys(f.Cron)) {
+		if err := checkTOMLName(text, "cron", name); err != nil {
+			return err
+		}
 		c := f.Cron[name]
 		if c.Schedule == "" || c.Command == "" {
 			return tomlErr(text, "cron."+name, "needs schedule and command")
