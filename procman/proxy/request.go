@@ -13,6 +13,9 @@ import (
 // refuse returns why a request that net/http let through must not reach an
 // app, "" for nothing.
 func refuse(req *http.Request) string {
+	if !validName(req.Method) { // HTTP/2 lets anything through, which would end the request line in HTTP/1.1
+		return "the method is not a token"
+	}
 	if req.Method == http.MethodConnect {
 		return "CONNECT is not served here"
 	}
