@@ -67,7 +67,9 @@ func (b *Backend) Drain(ctx context.Context) error {
 	for b.inflight.Load() > 0 {
 		select {
 		case <-b.zero:
-			b.signalZero() // for others who drain the same backend
+			if b.inflight.Load() == 0 { // else it tells of an earlier time
+				b.signalZero() // for others who drain the same backend
+			}
 		case <-ctx.Done():
 			left := b.inflight.Load()
 			if left == 0 {
