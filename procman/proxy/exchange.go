@@ -100,29 +100,33 @@ func (x *exchange) current() *route {
 }
 
 // forward lets a backend answer. It returns the route to try instead if the
-// table was swapped before a backend could be claimed.
+// table was swapped before one of rt could be claimed or reached.
 func (x *exchange) forward(rt *route) (instead *route) {
 	var avoid *Backend
 	for {
 		b := pick(rt.Backends, x.app.turn.Add(1), avoid)
-		if b == nil && avoid == nil {
+		if b == nil {
 			if now := x.current(); now != rt && now != nil {
 				return now
 			}
-			x.page(pageUnavailable, "")
-			return nil
-		}
-		if b == nil { // the only other one has gone
-			x.page(pageBadGateway, "")
+			if avoid == nil {
+				x.page(pageUnavailable, "")
+			} else { // the only other one has gone
+				x.page(pageBadGateway, "")
+			}
 			return nil
 		}
 		fail := x.try(b, rt)
 		if fail == nil {
 			return nil
 		}
-		if avoid == nil && fail.unsent && len(rt.Backends) > 1 && idempotent(x.req.Method) {
+		again := fail.unsent && idempotent(x.req.Method)
+		if again && avoid == nil && len(rt.Backends) > 1 {
 			avoid = b
 			continue
+		}
+		if now := x.current(); again && now != rt && now != nil {
+			return now
 		}
 		x.fail(fail)
 		return nil

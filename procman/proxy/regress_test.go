@@ -2,10 +2,13 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 func TestTransport_CutResponsesKeepNoConnection(t *testing.T) {
@@ -53,5 +56,61 @@ func TestConnSet_LateConnectionIsRefused(t *testing.T) {
 	defer far.Close()
 	if s.add(near) != nil {
 		t.Error("a connection was counted in after the end")
+	}
+}
+
+// HTTP/2 lets through methods that would end the request line in HTTP/1.1.
+func TestRefuse_MethodsThatAreNoTokens(t *testing.T) {
+	for _, method := range []string{"GET / HTTP/1.1\r\nX: y", "G T", "", "GET\x00", "a/b"} {
+		req := httptest.NewRequest("GET", "/", nil)
+		req.Method = method
+		if refuse(req) == "" {
+			t.Errorf("%q went through", method)
+		}
+	}
+	if why := refuse(httptest.NewRequest("M-SEARCH", "/", nil)); why != "" {
+		t.Error(why)
+	}
+}
+
+// The table is swapped while a request finds out that its only backend is dead.
+func TestRetry_OnTheRouteThatCameMeanwhile(t *testing.T) {
+	r := New(Options{})
+	l := listen(t)
+	dead := NewBackend("web.1", l.Addr().String())
+	l.Close()
+	old := Route{App: "a", Hosts: []string{"a.test"}, Backends: []*Backend{dead}}
+	next := Route{App: "a", Hosts: []string{"a.test"}, Backends: []*Backend{startApp(t, "web.2", say("alive"))}}
+	if err := r.Point(old); err != nil {
+		t.Fatal(err)
+	}
+	before := r.table.Load().hosts["a.test"]
+	if err := r.Point(next); err != nil {
+		t.Fatal(err)
+	}
+	dead.retired.Store(false) // as if it had been claimed just before
+	w := httptest.NewRecorder()
+	x := &exchange{router: r, w: w, req: httptest.NewRequest("GET", "http://a.test/", nil), start: time.Now(), app: before.app, host: "a.test"}
+	x.serve(before)
+	if w.Code != http.StatusOK || w.Body.String() != "alive" {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+}
+
+// A token of an earlier time must not keep Drain busy, or let it return early.
+func TestDrain_StaleToken(t *testing.T) {
+	b := NewBackend("web.1", "127.0.0.1:1")
+	if !b.claim() {
+		t.Fatal("not claimed")
+	}
+	b.signalZero()
+	ended := make(chan error, 1)
+	go func() { ended <- b.Drain(context.Background()) }()
+	for len(b.zero) > 0 || !b.retired.Load() { // a busy Drain puts it back again and again
+		time.Sleep(time.Millisecond)
+	}
+	b.release()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
