@@ -28,6 +28,7 @@ type log struct {
 	room chan struct{} // the queue was emptied
 
 	mu      sync.Mutex
+	budget  budget
 	queue   []byte
 	dropped int
 	stalled bool
@@ -74,9 +75,12 @@ func (l *log) pipe(kind byte) (*os.File, error) {
 
 // emit queues one record.
 func (l *log) emit(at time.Time, kind byte, partial bool, text []byte) {
-	r := Record{Time: at, Stream: kind, Process: l.process, Release: l.release, Partial: partial, Text: text}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if kind != System && !l.budget.take(at, len(text)) {
+		l.dropped++ // told with the next line that goes through, or at the end
+		return
+	}
 	if len(l.queue) >= maxQueue && !l.stalled {
 		l.waitForRoom()
 	}
@@ -86,7 +90,7 @@ func (l *log) emit(at time.Time, kind byte, partial bool, text []byte) {
 		return
 	}
 	l.stalled = false
-	l.queue = AppendRecord(l.queue, r)
+	l.queue = AppendRecord(l.queue, Record{Time: at, Stream: kind, Process: l.process, Release: l.release, Partial: partial, Text: text})
 	nudge(l.wake)
 }
 
