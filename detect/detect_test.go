@@ -287,3 +287,23 @@ func BenchmarkDetect(b *testing.B) {
 		}
 	}
 }
+
+func TestDetect_FlaskFactories(t *testing.T) {
+	const gunicorn = "gunicorn --bind $HOST:$PORT "
+	for name, c := range map[string]struct {
+		tree []string
+		want string
+	}{
+		"call in wsgi.py":         {[]string{"wsgi.py", "from blog import create_app\napp = create_app()\n", "blog/__init__.py", "from flask import Flask\ndef create_app(config=None):\n    app = Flask(__name__)\n"}, gunicorn + "wsgi:app"},
+		"call in app.py":          {[]string{"app.py", "import blog\napplication: object = blog.create_app('production')\n"}, gunicorn + "app:application"},
+		"factory in a package":    {[]string{"flaskr/__init__.py", "def create_app(test_config=None, *args) -> Flask:\n    app = Flask(__name__)\n", "tests/__init__.py", "def create_app(): pass"}, gunicorn + "'flaskr:create_app()'"},
+		"factory in app":          {[]string{"app/__init__.py", "from .ext import make\ndef create_app():\n    return make()\n"}, gunicorn + "'app:create_app()'"},
+		"object beats factory":    {[]string{"app.py", "def create_app(): return Flask(__name__)\n", "wsgi.py", "from app import create_app\napp = create_app()\n"}, gunicorn + "wsgi:app"},
+		"factory needs arguments": {[]string{"app/__init__.py", "def create_app(name): return Flask(name)\n", "main.py", ""}, "python3 main.py"},
+	} {
+		p, err := Detect(files(append(c.tree, "requirements.txt", "flask==3.1.1\ngunicorn==23.0.0\n")...))
+		if got := p.Processes.Command("web"); err != nil || got != c.want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}

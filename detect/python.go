@@ -142,11 +142,7 @@ func startPython(t *tree, p *Plan) error {
 		return nil
 	}
 	p.try("an application object (Flask, FastAPI, Starlette, Quart, Litestar, Sanic, Django) in " + join(entryFiles()))
-	for _, file := range entryFiles() {
-		app, ok := findApp(t, file)
-		if !ok {
-			continue
-		}
+	if file, app, ok := findEntry(t, f); ok {
 		command, why := app.command(f)
 		if strings.HasPrefix(command, "flask ") {
 			p.warn("the development server of Flask serves this app: add gunicorn to requirements.txt")
@@ -192,57 +188,6 @@ func startDjango(t *tree, p *Plan) bool {
 		p.start("web", "python3 manage.py runserver --noreload $HOST:$PORT", from)
 	}
 	return true
-}
-
-func entryFiles() []string {
-	return []string{"app.py", "main.py", "wsgi.py", "asgi.py", "server.py", "application.py", "app/__init__.py", "app/main.py", "src/app.py", "src/main.py"}
-}
-
-// A pyApp is an application object or a factory of one.
-type pyApp struct {
-	module, object, kind string
-	factory              bool
-	line                 int
-}
-
-var (
-	appObject  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)\s*(?::[^=]+)?=\s*(?:[a-z_]+\.)?(Flask|FastAPI|Starlette|Quart|Litestar|Sanic|get_wsgi_application|get_asgi_application)\s*\(`)
-	appFactory = regexp.MustCompile(`^def (create_app|make_app|get_app)\s*\(`)
-	wsgiFunc   = regexp.MustCompile(`^def (application|app)\s*\(\s*environ\s*,\s*start_response`)
-	asgiFunc   = regexp.MustCompile(`^async def (application|app)\s*\(\s*scope\s*,\s*receive\s*,\s*send`)
-)
-
-// findApp looks for an application object at the top level of a module, then for a factory.
-func findApp(t *tree, file string) (pyApp, bool) {
-	module := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(file, ".py"), "/__init__"), "/", ".")
-	src := string(t.source(file))
-	var factory pyApp
-	n := 0
-	for l := range strings.Lines(src) {
-		n++
-		if m := appObject.FindStringSubmatch(l); m != nil {
-			return pyApp{module: module, object: m[1], kind: m[2], line: n}, true
-		}
-		if m := wsgiFunc.FindStringSubmatch(l); m != nil {
-			return pyApp{module: module, object: m[1], kind: "WSGI", line: n}, true
-		}
-		if m := asgiFunc.FindStringSubmatch(l); m != nil {
-			return pyApp{module: module, object: m[1], kind: "ASGI", line: n}, true
-		}
-		if m := appFactory.FindStringSubmatch(l); m != nil && factory.module == "" {
-			factory = pyApp{module: module, object: m[1], factory: true, line: n}
-		}
-	}
-	if factory.module == "" {
-		return pyApp{}, false
-	}
-	for _, kind := range []string{"FastAPI", "Starlette", "Litestar", "Quart", "Flask"} {
-		if strings.Contains(src, kind+"(") {
-			factory.kind = kind
-			return factory, true
-		}
-	}
-	return pyApp{}, false
 }
 
 // command returns how the app is served with what is installed, and the reason.
