@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"hop3/detect"
 	"hop3/nixtmpl/nix"
@@ -146,8 +147,8 @@ func TestBuilder_PrefetchNpm(t *testing.T) {
 	b := &Builder{Nix: f, Env: func() []string { return []string{"npm_config_registry=" + srv.URL + "/npm/"} }}
 	sri := "sha512-" + base64.StdEncoding.EncodeToString(sum[:])
 	other := sha512.Sum512([]byte("x"))
-	var progress bytes.Buffer
-	err := b.prefetchNpm(t.Context(), Request{Progress: &progress, Plan: detect.Plan{Node: &detect.NodeFacts{Tarballs: []detect.Tarball{
+	var progress, log bytes.Buffer
+	err := b.prefetchNpm(t.Context(), Request{Progress: &progress, Log: &log, Plan: detect.Plan{Node: &detect.NodeFacts{Tarballs: []detect.Tarball{
 		{Name: "@a/good", Version: "1.0.0", Integrity: sri},
 		{Name: "bad", Version: "2.0.0", Integrity: "sha512-" + base64.StdEncoding.EncodeToString(other[:])},
 		{Name: "gone", Version: "1.0.0", Integrity: "sha1-" + base64.StdEncoding.EncodeToString(make([]byte, 20))},
@@ -158,6 +159,22 @@ func TestBuilder_PrefetchNpm(t *testing.T) {
 	if progress.String() != "fetching 3 npm packages\n" {
 		t.Errorf("%q", progress.String())
 	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "npm packages: fetch ") {
+		t.Errorf("the log says %q", got)
+	}
+}
+
+func TestEvery(t *testing.T) {
+	called := make(chan bool)
+	stop := every(time.Microsecond, func() {
+		select {
+		case called <- true:
+		default:
+		}
+	})
+	<-called
+	<-called
+	stop()
 }
 
 // TestWriteFlake_FollowsNoLink: a pushed flake.nix that is a link is replaced.

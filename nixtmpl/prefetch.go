@@ -16,6 +16,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,7 @@ const (
 	npmAtOnce     = 8                // downloads; registries answer in tens of milliseconds, so that more gain little
 	npmTarballMax = 256 << 20        // bytes of one package
 	npmTimeout    = 10 * time.Minute // of one download
+	npmNews       = 3 * time.Second  // between two lines of progress
 	npmName       = "npm.tgz"        // as the template names every package: path and hash decide, not the address
 )
 
@@ -55,23 +57,67 @@ func (b *Builder) prefetchNpm(ctx context.Context, r Request) error {
 		return fmt.Errorf("fetch npm packages: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	paths := make([]string, len(missing))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(npmAtOnce)
-	for i, m := range missing {
-		g.Go(func() error {
-			file := filepath.Join(dir, fmt.Sprint(i), npmName)
-			if err := m.download(gctx, registry, file); err != nil {
-				return context.Cause(gctx) // only a cancelled build stops here
-			}
-			paths[i] = file
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	paths, err := fetchNpm(ctx, r, registry, dir, missing)
+	if err != nil {
 		return fmt.Errorf("fetch npm packages: %w", err)
 	}
 	return b.addNpm(ctx, missing, paths)
+}
+
+// fetchNpm downloads files below dir and returns where each is, "" for one that failed: the first failure is logged. It tells
+// every npmNews how far it is.
+func fetchNpm(ctx context.Context, r Request, registry, dir string, files []npmFile) ([]string, error) {
+	paths := make([]string, len(files))
+	var mu sync.Mutex // Progress and Log may be one writer
+	done, failed := 0, false
+	stop := every(npmNews, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(orDiscard(r.Progress), "npm packages: %d of %d\n", done, len(files))
+	})
+	defer stop()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(npmAtOnce)
+	for i, f := range files {
+		g.Go(func() error {
+			file := filepath.Join(dir, fmt.Sprint(i), npmName)
+			err := f.download(gctx, registry, file)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if err == nil {
+				paths[i] = file
+				return nil
+			}
+			if !failed {
+				fmt.Fprintf(orDiscard(r.Log), "npm packages: %v; left to the build\n", err)
+			}
+			failed = true
+			return context.Cause(gctx) // only a cancelled build stops here
+		})
+	}
+	return paths, g.Wait()
+}
+
+// every calls f each d until stop, which waits for a call that is under way.
+func every(d time.Duration, f func()) (stop func()) {
+	tick, quit, ended := time.NewTicker(d), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-tick.C:
+				f()
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		tick.Stop()
+		close(quit)
+		<-ended
+	}
 }
 
 func (b *Builder) addNpm(ctx context.Context, files []npmFile, paths []string) error {
