@@ -35,7 +35,7 @@ func victim(dir string) {
 	fail(err)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	s := New(Options{Exe: exe, Router: proxy.New(proxy.Options{}), Log: log, Isolation: isolation(), Ports: PortRange{From: 21000, To: 28999}})
+	s := New(Options{Exe: exe, Router: proxy.New(proxy.Options{}), Log: log, Isolation: isolation(), Ports: PortRange{From: 20000, To: 20999}})
 	r := testRelease(dir, 1, "web: web", "worker: worker", "extra: worker")
 	r.Formation["web"] = 2
 	_, err = s.Swap(context.Background(), r, SwapOptions{})

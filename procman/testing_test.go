@@ -146,7 +146,7 @@ func newSupervisor(t testing.TB, rt *proxy.Router) *Supervisor {
 		log.SetOutput(os.Stderr)
 		log.SetLevel(logrus.DebugLevel)
 	}
-	return New(Options{Exe: exe, Router: rt, Log: log, Isolation: isolation(), Ports: PortRange{From: 21000, To: 28999}})
+	return New(Options{Exe: exe, Router: rt, Log: log, Isolation: isolation(), Ports: testPorts})
 }
 
 // isolation is what this machine can give.
@@ -266,3 +266,6 @@ func alive(pid int) bool {
 	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 	return err == nil
 }
+
+// testPorts are below those of the end-to-end scripts, which may run at the same time.
+var testPorts = PortRange{From: 21000, To: 23999}
