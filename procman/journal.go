@@ -1,6 +1,7 @@
 package procman
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
@@ -120,16 +121,20 @@ func (j *journal) history(ctx context.Context, out *logWriter) error {
 type mark struct {
 	time time.Time
 	file *logFile
+	rank int // of the file
 	off  int64
 }
 
-// marks is a heap with the oldest mark on top.
+// marks is a heap with the oldest mark on top. Of records of one time in one file, which is read on from one place, the
+// first is the oldest: else dropping one from between would bring it back.
 type marks []mark
 
-func (m marks) Len() int           { return len(m) }
-func (m marks) Less(i, k int) bool { return m[i].time.Before(m[k].time) }
-func (m marks) Swap(i, k int)      { m[i], m[k] = m[k], m[i] }
-func (m *marks) Push(x any)        { *m = append(*m, x.(mark)) }
+func (m marks) Len() int { return len(m) }
+func (m marks) Less(i, k int) bool {
+	return cmp.Or(m[i].time.Compare(m[k].time), cmp.Compare(m[i].rank, m[k].rank), cmp.Compare(m[i].off, m[k].off)) < 0
+}
+func (m marks) Swap(i, k int) { m[i], m[k] = m[k], m[i] }
+func (m *marks) Push(x any)   { *m = append(*m, x.(mark)) }
 func (m *marks) Pop() any {
 	old := *m
 	x := old[len(old)-1]
@@ -142,7 +147,7 @@ func (j *journal) seekLast(ctx context.Context, n int) error {
 	files := j.sorted()
 	slices.SortStableFunc(files, func(a, b *logFile) int { return b.mod.Compare(a.mod) })
 	var last marks
-	for _, f := range files {
+	for rank, f := range files {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -157,7 +162,7 @@ func (j *journal) seekLast(ctx context.Context, n int) error {
 				return false
 			}
 			if j.filter.match(r) {
-				heap.Push(&last, mark{r.Time, f, off})
+				heap.Push(&last, mark{r.Time, f, rank, off})
 				if full {
 					heap.Pop(&last)
 				}

@@ -243,11 +243,14 @@ func vacate(dir string) error {
 	return os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte(own), 0)
 }
 
+// makeTries is more than a burst of ends beside a start can use up; one takes microseconds.
+const makeTries = 1000
+
 // makeGroup makes the directory and those above it. Somebody who removes his own
 // takes along the empty ones above, so that this may need more than one attempt.
 func makeGroup(dir string) error {
 	var err error
-	for range 10 {
+	for range makeTries {
 		if err = os.MkdirAll(dir, 0o755); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
