@@ -161,6 +161,6 @@ func TestAttr(t *testing.T) {
 func needNix(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("nix-instantiate"); err != nil {
-		t.Skip("nix is not installed: run make test, which installs it")
+		t.Fatal("nix is not installed: run make test, which installs it")
 	}
 }

@@ -63,7 +63,7 @@ func nixEnv() []string {
 func needNix(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("nix"); err != nil {
-		t.Skip("nix is not installed on this machine")
+		t.Fatal("nix is not installed on this machine: make setup installs it")
 	}
 }
 
