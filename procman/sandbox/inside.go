@@ -53,7 +53,12 @@ func (in *Inside) Start(stdio [3]*os.File) (pid int, err error) {
 	runtime.LockOSThread()
 	defer func() {
 		if err == nil {
-			runtime.UnlockOSThread() // as harmless now as any other thread
+			// Of who joined an instance, this thread's children would be in the
+			// instance's pid namespace, and so no threads: the kernel refuses to
+			// make one. Locked, it leaves that to the runtime's template thread.
+			if in.Spec.Join == 0 {
+				runtime.UnlockOSThread() // as harmless now as any other thread
+			}
 			return
 		}
 		_ = in.Refuse(err)
