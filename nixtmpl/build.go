@@ -224,15 +224,8 @@ func (b *Builder) unexpected(err error, found map[string]string) []nix.Mismatch 
 // need is what a plan takes of the offline package set.
 func need(p detect.Plan, r Resolution) packages.Need {
 	n := packages.Need{Stack: p.Stack, Python: r.PythonAttrs}
-	switch r.Runtime {
-	case "go":
-		n.Go, n.Native = r.Version, p.Go.Cgo
-	case "node":
-		n.Node, n.Native = r.Version, p.Node.InstallScripts
-	case "python":
-		if r.Template == "python/wheels" {
-			n.Python = []string{"pip"}
-		}
+	if f := rules()[p.Stack].need; f != nil {
+		f(p, r, &n)
 	}
 	return n
 }

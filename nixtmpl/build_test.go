@@ -207,7 +207,7 @@ func TestChoose(t *testing.T) {
 		{"python", "3", "python313", ""}, {"python", "3.12", "python312", ""}, {"python", "3.12.4", "python312", "3.12.4"}, {"python", ">=3.10,<3.13", "python312", ""},
 		{"python", "~=3.12", "python313", ""}, {"python", "3.9", "", ""}, {"python", "2.7", "", ""}, {"python", "pypy3", "", ""},
 	} {
-		got, err := choose(detect.Runtime{Name: c.name, Version: c.want, From: "f"}, available(have, c.name))
+		got, err := pick(detect.Runtime{Name: c.name, Version: c.want, From: "f"}, available(have, c.name))
 		if v, ok := errors.AsType[*VersionError](err); c.attr == "" && (!ok || !strings.Contains(v.Error(), "is not in this package set; it has") || v.Hint() == "") || c.attr != "" && err != nil {
 			t.Errorf("%s %q: %+v %v", c.name, c.want, got, err)
 		}

@@ -100,6 +100,9 @@ type view struct {
 	Collect     bool
 
 	Nix *detect.NixFacts
+
+	Plan  detect.Plan
+	Stack any // what rule.view makes for the stack's templates
 }
 
 type fixedView struct{ Name, Hash string }
@@ -110,7 +113,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
 		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
 		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: m.Build.After,
-		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix,
+		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p,
 	}
 	v.Description = cmp.Or(o.Name, "app") + ", a " + p.Stack + " app deployed by hop3"
 	if len(p.Evidence) > 0 {
@@ -123,17 +126,8 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 	for _, f := range r.Fixed {
 		v.Fixed = fixedView{f.Name, cmp.Or(o.Hashes[f.Name], FakeHash)}
 	}
-	switch {
-	case p.Go != nil:
-		for _, main := range p.Go.Mains {
-			v.GoPrograms = append(v.GoPrograms, "./"+strings.TrimPrefix(main.Dir, "."))
-		}
-	case p.Node != nil:
-		v.NodePackages = len(p.Node.Tarballs) > 0
-		v.BuildStep = p.Node.BuildScript != "" || v.Build != ""
-		v.NodeDev = v.NodePackages && v.BuildStep && p.Node.DevPackages
-	case p.Python != nil:
-		v.Collect = p.Python.Collect != ""
+	if f := rules()[p.Stack].view; f != nil {
+		f(p, r, &v)
 	}
 	return v
 }

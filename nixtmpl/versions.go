@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/Masterminds/semver/v3"
-
 	"hop3/detect"
 )
 
@@ -29,102 +27,33 @@ func (e *VersionError) Hint() string {
 
 // available returns the versions of a runtime, newest first; those of DefaultNixpkgs where the set is not known.
 func available(have map[string][]string, runtime string) []string {
+	list := have[runtime]
 	if have == nil {
-		have = map[string][]string{"go": {"1.24", "1.23"}, "node": {"24", "22", "20"}, "python": {"3.13", "3.12", "3.11"}}
+		list = runtimes()[runtime].nixpkgs
 	}
-	list := slices.DeleteFunc(slices.Clone(have[runtime]), func(v string) bool { return numbers(v) == nil })
+	list = slices.DeleteFunc(slices.Clone(list), func(v string) bool { return numbers(v) == nil })
 	slices.SortFunc(list, func(a, b string) int { return compare(numbers(b), numbers(a)) })
 	return list
 }
 
 type choice struct{ version, attr, warning string }
 
-// choose picks the version of a runtime among have, which is newest first.
-func choose(r detect.Runtime, have []string) (choice, error) {
-	var got string
-	switch r.Name {
-	case "go":
-		got = chooseGo(r.Version, have)
-	case "node":
-		got = chooseNode(r.Version, have)
-	case "python":
-		got = choosePython(r.Version, have)
+// pick chooses the version of a runtime among have, which is newest first.
+func pick(r detect.Runtime, have []string) (choice, error) {
+	rule, known := runtimes()[r.Name]
+	got := ""
+	if known {
+		got = rule.choose(r.Version, have)
 	}
 	if got == "" {
 		return choice{}, &VersionError{Runtime: r.Name, Want: r.Version, From: r.From, Have: have}
 	}
-	c := choice{version: got, attr: attribute(r.Name, got)}
-	if want, at := numbers(strings.TrimPrefix(r.Version, "v")), numbers(got); r.Name != "go" && len(want) > len(at) || r.Name != "go" && len(want) == 3 && compare(want, at) != 0 {
+	c := choice{version: got, attr: rule.attr(numbers(got))}
+	want, is := numbers(strings.TrimPrefix(r.Version, "v")), numbers(got)
+	if !rule.minimum && (len(want) > len(is) || len(want) == 3 && compare(want, is) != 0) {
 		c.warning = fmt.Sprintf("%s %s (%s) is served by %s %s of the package set", r.Name, r.Version, r.From, r.Name, got)
 	}
 	return c, nil
-}
-
-// attribute is the name that nixpkgs gives a version.
-func attribute(runtime, version string) string {
-	n := numbers(version)
-	switch runtime {
-	case "go":
-		return fmt.Sprintf("go_%d_%d", n[0], at(n, 1))
-	case "node":
-		return fmt.Sprintf("nodejs_%d", n[0])
-	}
-	return fmt.Sprintf("python%d%d", n[0], at(n, 1))
-}
-
-// chooseGo takes the oldest that is new enough: the go line names a minimum, and go compiles every older language.
-func chooseGo(want string, have []string) string {
-	w := numbers(want)
-	if want == "" || w == nil {
-		return first(have)
-	}
-	w = w[:min(len(w), 2)] // the newest patch of a minor version is as new as any that is asked for
-	for _, v := range slices.Backward(have) {
-		if compare(numbers(v), w) >= 0 {
-			return v
-		}
-	}
-	return ""
-}
-
-// codenames of Node's long-term releases, as .nvmrc may name them.
-var codenames = map[string]string{
-	"argon": "4", "boron": "6", "carbon": "8", "dubnium": "10", "erbium": "12", "fermium": "14",
-	"gallium": "16", "hydrogen": "18", "iron": "20", "jod": "22", "krypton": "24",
-}
-
-// chooseNode understands what .nvmrc, engines and the version managers write. Where several would do it takes the newest
-// long-term release (an even major).
-func chooseNode(want string, have []string) string {
-	want = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(want)), "v")
-	lts := slices.DeleteFunc(slices.Clone(have), func(v string) bool { return numbers(v)[0]%2 == 1 })
-	name := strings.TrimPrefix(want, "lts/")
-	switch {
-	case want == "node" || want == "latest" || want == "current" || want == "stable":
-		return first(have)
-	case want == "" || want == "lts" || name == "*" || name == "-1":
-		return first(append(lts, have...))
-	case codenames[name] != "":
-		want = codenames[name]
-	}
-	if exact := numbers(want); exact != nil {
-		for _, v := range have {
-			if numbers(v)[0] == exact[0] {
-				return v
-			}
-		}
-		return ""
-	}
-	c, err := semver.NewConstraint(want)
-	if err != nil {
-		return ""
-	}
-	for _, v := range append(lts, have...) {
-		if s, err := semver.NewVersion(newest(v)); err == nil && c.Check(s) {
-			return v
-		}
-	}
-	return ""
 }
 
 // newest fills a version up: "22" stands for the newest 22.
@@ -134,26 +63,6 @@ func newest(v string) string {
 		n = append(n, 9999)
 	}
 	return fmt.Sprintf("%d.%d.%d", n[0], n[1], n[2])
-}
-
-func choosePython(want string, have []string) string {
-	want = strings.TrimSpace(strings.TrimPrefix(strings.ToLower(want), "python"))
-	want = strings.TrimPrefix(strings.TrimPrefix(want, "-"), "==")
-	if exact := numbers(strings.TrimSuffix(want, ".*")); exact != nil {
-		exact = exact[:min(len(exact), 2)]
-		for _, v := range have {
-			if slices.Equal(numbers(v)[:min(len(exact), len(numbers(v)))], exact) {
-				return v
-			}
-		}
-		return ""
-	}
-	for _, v := range have {
-		if satisfies(newest(v), want) {
-			return v
-		}
-	}
-	return ""
 }
 
 func first(list []string) string {
@@ -196,4 +105,51 @@ func compare(a, b []int) int {
 		}
 	}
 	return 0
+}
+
+// satisfies reports whether a version meets every clause of a PEP 440 specifier. Versions that are not plain numbers meet none.
+func satisfies(version, spec string) bool {
+	if spec == "" {
+		return true
+	}
+	have := numbers(version)
+	if have == nil {
+		return false
+	}
+	for clause := range strings.SplitSeq(spec, ",") {
+		if clause != "" && !satisfiesClause(have, clause) {
+			return false
+		}
+	}
+	return true
+}
+
+func satisfiesClause(have []int, clause string) bool {
+	op := clause[:len(clause)-len(strings.TrimLeft(clause, "=<>!~"))]
+	text := strings.TrimSpace(clause[len(op):])
+	prefix, star := strings.CutSuffix(text, ".*")
+	want := numbers(prefix)
+	if want == nil {
+		return false
+	}
+	same := slices.Equal(have[:min(len(have), len(want))], want)
+	c := compare(have, want)
+	switch op {
+	case "==", "===":
+		return c == 0 || star && same
+	case "!=":
+		return c != 0 && !(star && same)
+	case ">=":
+		return c >= 0
+	case "<=":
+		return c <= 0
+	case ">":
+		return c > 0
+	case "<":
+		return c < 0
+	case "~=":
+		head := want[:max(len(want)-1, 0)]
+		return c >= 0 && len(head) > 0 && slices.Equal(have[:min(len(have), len(head))], head)
+	}
+	return false
 }

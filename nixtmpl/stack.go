@@ -1,0 +1,51 @@
+package nixtmpl
+
+import (
+	"hop3/detect"
+	"hop3/nixtmpl/packages"
+)
+
+// A rule is what one stack adds to the path that all share; every part may be nil. The rule of a stack is in the file
+// stack_NAME.go, its templates in the folder NAME.
+type rule struct {
+	// resolve completes r: another template than NAME/app, the layers, the fixed outputs, warnings.
+	resolve func(p detect.Plan, o RenderOptions, r *Resolution) error
+
+	// view fills in what the templates need beyond the plan, usually v.Stack.
+	view func(p detect.Plan, r Resolution, v *view)
+
+	// need completes what is taken of the offline package set; spec.json says what every app of the stack takes.
+	need func(p detect.Plan, r Resolution, n *packages.Need)
+}
+
+func rules() map[string]rule {
+	return map[string]rule{
+		"go":     goRule(),
+		"nix":    nixRule(),
+		"node":   nodeRule(),
+		"python": pythonRule(),
+	}
+}
+
+// A runtimeRule is how the versions of a runtime are chosen and named.
+type runtimeRule struct {
+	nixpkgs []string                                // what DefaultNixpkgs has
+	choose  func(want string, have []string) string // the version to take among have, newest first; "" if none will do
+	attr    func(version []int) string              // its attribute in nixpkgs
+	minimum bool                                    // a request names a minimum: a newer version is no surprise
+}
+
+func runtimes() map[string]runtimeRule {
+	return map[string]runtimeRule{
+		"go":     goRuntime(),
+		"node":   nodeRuntime(),
+		"python": pythonRuntime(),
+	}
+}
+
+func nixRule() rule {
+	return rule{resolve: func(_ detect.Plan, _ RenderOptions, r *Resolution) error {
+		r.Template, r.Layers = "flake/app", []string{"package"}
+		return nil
+	}}
+}

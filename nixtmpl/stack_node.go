@@ -1,0 +1,84 @@
+package nixtmpl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"hop3/detect"
+	"hop3/nixtmpl/packages"
+)
+
+func nodeRule() rule {
+	return rule{
+		resolve: resolveNode,
+		view: func(p detect.Plan, _ Resolution, v *view) {
+			v.NodePackages = len(p.Node.Tarballs) > 0
+			v.BuildStep = p.Node.BuildScript != "" || v.Build != ""
+			v.NodeDev = v.NodePackages && v.BuildStep && p.Node.DevPackages
+		},
+		need: func(p detect.Plan, r Resolution, n *packages.Need) {
+			n.Node, n.Native = r.Version, p.Node.InstallScripts
+		},
+	}
+}
+
+func nodeRuntime() runtimeRule {
+	return runtimeRule{
+		nixpkgs: []string{"24", "22", "20"},
+		choose:  chooseNode,
+		attr:    func(n []int) string { return fmt.Sprintf("nodejs_%d", n[0]) },
+	}
+}
+
+func resolveNode(p detect.Plan, _ RenderOptions, r *Resolution) error {
+	if len(p.Node.Tarballs) > 0 {
+		r.Layers = []string{"deps"}
+		if p.Node.DevPackages && (p.Node.BuildScript != "" || p.Manifest.Build.Build != "") {
+			r.Layers = append(r.Layers, "buildDeps")
+		}
+	}
+	return nil
+}
+
+// codenames of Node's long-term releases, as .nvmrc may name them.
+var codenames = map[string]string{
+	"argon": "4", "boron": "6", "carbon": "8", "dubnium": "10", "erbium": "12", "fermium": "14",
+	"gallium": "16", "hydrogen": "18", "iron": "20", "jod": "22", "krypton": "24",
+}
+
+// chooseNode understands what .nvmrc, engines and the version managers write. Where several would do it takes the newest
+// long-term release (an even major).
+func chooseNode(want string, have []string) string {
+	want = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(want)), "v")
+	lts := slices.DeleteFunc(slices.Clone(have), func(v string) bool { return numbers(v)[0]%2 == 1 })
+	name := strings.TrimPrefix(want, "lts/")
+	switch {
+	case want == "node" || want == "latest" || want == "current" || want == "stable":
+		return first(have)
+	case want == "" || want == "lts" || name == "*" || name == "-1":
+		return first(append(lts, have...))
+	case codenames[name] != "":
+		want = codenames[name]
+	}
+	if exact := numbers(want); exact != nil {
+		for _, v := range have {
+			if numbers(v)[0] == exact[0] {
+				return v
+			}
+		}
+		return ""
+	}
+	c, err := semver.NewConstraint(want)
+	if err != nil {
+		return ""
+	}
+	for _, v := range append(lts, have...) {
+		if s, err := semver.NewVersion(newest(v)); err == nil && c.Check(s) {
+			return v
+		}
+	}
+	return ""
+}
