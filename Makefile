@@ -8,7 +8,7 @@ FUZZTIME ?= 20s
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build setup demo test check bench fuzz clean
+.PHONY: build setup demo test test-all check bench fuzz clean
 
 build: ## the hop3 binary: static, no cgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o hop3 ./cmd/hop3
@@ -24,10 +24,15 @@ test: ## all tests, with the race detector
 	@$(MAKE) check
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 30m ./...
 
+test-all: ## the tests, and those of the stacks with slow compilers: before each release
+	@.ci/setup test
+	@$(MAKE) check
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -tags slow -timeout 90m ./...
+
 check: ## format, vet, staticcheck, architecture
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(GO) vet -tags slow ./...
+	$(GO) tool staticcheck -tags slow ./...
 	$(GO) test ./internal/arch
 
 bench: setup ## benchmarks, as ratios to a peer in the same run

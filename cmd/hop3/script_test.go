@@ -33,14 +33,16 @@ func TestMain(m *testing.M) {
 
 // TestScript drives the real program with real git, ssh, nix and HTTP. The
 // commands that a script has beside testscript's own are those of world.
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
+
+func runScripts(t *testing.T, dir string) {
 	for _, tool := range []string{"nix", "git", "ssh", "ssh-keygen"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("%v; install it: make setup", err)
 		}
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
