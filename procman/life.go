@@ -47,7 +47,7 @@ func (a *app) start(ctx context.Context, i *instance, r *Release, note func(stri
 		if a.live[i.slot] == i {
 			a.point()
 		}
-		a.changed() // after the route: who reads "ready" may ask at once
+		a.changed()      // after the route: who reads "ready" may ask at once
 		if ended(proc) { // between the last probe and now: nobody else looks at what is not ready
 			a.exited(i, proc)
 		}
