@@ -23,6 +23,7 @@ type Manifest struct {
 	EnvFrom      map[string]EnvFrom         // values that a service or the server provides
 	Health       Health
 	StartTimeout time.Duration // 0: the server's default
+	Watch        time.Duration // [watch]: how long a new release is on probation; 0: the server's default, negative: not at all
 	Port         int           // [port]: the port that the app insists on, 0 = it takes $PORT
 	Domains      []string
 	Cron         []Cron

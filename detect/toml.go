@@ -57,6 +57,9 @@ type tomlFile struct {
 		Name string `toml:"name"`
 		Path string `toml:"path"`
 	} `toml:"volumes"`
+	Watch struct {
+		Seconds *int `toml:"seconds"`
+	} `toml:"watch"`
 	Nix struct {
 		Nixpkgs string            `toml:"nixpkgs"`
 		Inputs  map[string]string `toml:"inputs"`

@@ -234,6 +234,9 @@ func (f tomlFile) mergePort(text string, m *Manifest) error {
 	return nil
 }
 
+// maxWatch bounds [watch] seconds: a day of probation would undo what people did meanwhile.
+const maxWatch = 3600
+
 func (f tomlFile) mergeRest(text string, m *Manifest) error {
 	h := f.Healthcheck
 	if h.Path != "" && !strings.HasPrefix(h.Path, "/") {
@@ -243,6 +246,12 @@ func (f tomlFile) mergeRest(text string, m *Manifest) error {
 		Path: cmp.Or(h.Path, m.Health.Path), Interval: cmp.Or(time.Duration(h.Interval), m.Health.Interval),
 		Timeout: cmp.Or(time.Duration(h.Timeout), m.Health.Timeout), Retries: cmp.Or(h.Retries, m.Health.Retries),
 		Command: cmp.Or(string(h.Command), m.Health.Command),
+	}
+	if s := f.Watch.Seconds; s != nil {
+		if *s < 0 || *s > maxWatch {
+			return tomlErr(text, "watch.seconds", "lies between 0 and %d", maxWatch)
+		}
+		m.Watch = cmp.Or(time.Duration(*s)*time.Second, -1)
 	}
 	m.Domains = f.Domains.List
 	for _, name := range slices.Sorted(maps.Keys(f.Cron)) {

@@ -47,7 +47,21 @@ func NewAccessLog(dir func(app string) string) *AccessLog {
 
 // Line adds one line, for proxy.Options.AccessLog. A line that cannot be written is lost: no request waits for a disk.
 func (l *AccessLog) Line(app string, line []byte) {
-	r := shim.Record{Time: time.Now(), Stream: shim.System, Process: routerProcess, Text: bytes.TrimSuffix(line, []byte("\n"))}
+	l.add(app, shim.Record{Process: routerProcess, Text: bytes.TrimSuffix(line, []byte("\n"))})
+}
+
+// serverProcess is the name under which hop3's own words stand in an app's logs.
+const serverProcess = "hop3"
+
+// Say adds words of the server itself about a release of the app. A nil AccessLog says nothing.
+func (l *AccessLog) Say(app string, release int, text string) {
+	if l != nil {
+		l.add(app, shim.Record{Process: serverProcess, Release: release, Text: []byte(text)})
+	}
+}
+
+func (l *AccessLog) add(app string, r shim.Record) {
+	r.Time, r.Stream = time.Now(), shim.System
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {

@@ -112,6 +112,18 @@ func loadCmd(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// storm HOST N sends N requests, one after the other, whatever is answered.
+func stormCmd(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range n {
+		res, err := worldOf(ts).client().Get("http://" + args[0])
+		ts.Check(err)
+		_, err = io.Copy(io.Discard, res.Body)
+		ts.Check(errors.Join(err, res.Body.Close()))
+	}
+}
+
 type scriptLoad struct {
 	end      chan struct{}
 	once     sync.Once

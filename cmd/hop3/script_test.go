@@ -56,6 +56,7 @@ func runScripts(t *testing.T, dir string) {
 			"commit":  commitCmd,
 			"get":     getCmd,
 			"load":    loadCmd,
+			"storm":   stormCmd,
 			"keep":    keepCmd,
 			"alive":   aliveCmd,
 			"replace": replaceCmd,

@@ -29,6 +29,7 @@ type activation struct {
 	pushed  bool     // the release's commit becomes the branch
 	times   *timings // where to write how long it took, may be nil
 	ticket  *ticket  // of a build, which can be cancelled until it passes
+	trusted bool     // it was live before: no probation
 }
 
 // activate makes a release live: it records it, runs its release command,
@@ -69,6 +70,7 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 	talk.Step("Starting %s", formationText(run))
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
+	before, _ := p.Router.Stats(a.app)
 	committed := false
 	done, err := p.Supervisor.Swap(ctx, run, procman.SwapOptions{
 		Progress: out,
@@ -85,6 +87,9 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 		return swapFailure(err)
 	}
 	a.times.boot, a.times.swap = done.Boot, done.Took-done.Boot
+	if app.Current > 0 && !a.trusted {
+		p.observe(probation{app: a.app, release: rel.Number, previous: app.Current, before: before, ends: time.Now().Add(watchTime(rel))})
+	}
 	return nil
 }
 
@@ -94,7 +99,7 @@ func (p *Pipeline) add(a activation) (rel state.Release, err error) {
 	_, err = p.Store.Update(a.app, func(app *state.App) error {
 		app.LastRelease++
 		rel.Number, rel.Status, rel.At = app.LastRelease, state.Pending, time.Now().UTC()
-		rel.Config = a.config
+		rel.Config, rel.Trusted = a.config, a.trusted
 		if rel.Roots == 0 {
 			rel.Roots = rel.Number
 		}

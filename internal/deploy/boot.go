@@ -80,6 +80,7 @@ func (p *Pipeline) bootApp(ctx context.Context, app *state.App) error {
 	if err := p.Supervisor.Adopt(ctx, p.running(app, rel)); err != nil {
 		return errors.Join(err, p.finishRename(ctx, app))
 	}
+	p.resume(app, rel)
 	return errors.Join(p.finishRename(ctx, app), repo.Consolidate(ctx))
 }
 
@@ -115,7 +116,7 @@ func (p *Pipeline) prune(name string) {
 	var keep map[int]bool
 	_, err := p.Store.Update(name, func(a *state.App) error {
 		excess := len(a.Releases) - p.limits.Load().keep
-		for _, status := range []state.Status{state.Failed, state.Retired} {
+		for _, status := range []state.Status{state.Failed, state.Withdrawn, state.Retired} {
 			a.Releases = slices.DeleteFunc(a.Releases, func(r state.Release) bool {
 				if excess <= 0 || r.Status != status {
 					return false

@@ -56,7 +56,7 @@ type Pipeline struct {
 
 	base   context.Context // ends with Close; a Pipeline is a lifetime, not a call
 	end    context.CancelCauseFunc
-	pushes sync.WaitGroup // under way, detached ones too
+	pushes sync.WaitGroup // under way, detached ones and probations too
 	limits atomic.Pointer[limits]
 	builds chan struct{} // one token per build under way
 	gc     sync.Mutex    // held by a collection

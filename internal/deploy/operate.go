@@ -111,7 +111,7 @@ func (p *Pipeline) Rollback(ctx context.Context, r Request, number int) (state.R
 	r.Talk.Hide(old.Config)
 	rel := old
 	rel.By, rel.Change, rel.Error = r.By, fmt.Sprintf("rollback to v%d", old.Number), ""
-	return p.activate(ctx, r.Talk, activation{app: r.App, release: rel, config: old.Config})
+	return p.activate(ctx, r.Talk, activation{app: r.App, release: rel, config: old.Config, trusted: true})
 }
 
 func rollbackTarget(app *state.App, number int) (state.Release, error) {
@@ -130,6 +130,8 @@ func rollbackTarget(app *state.App, number int) (state.Release, error) {
 	switch {
 	case !ok:
 		return rel, &state.NotFound{Kind: "release", Name: fmt.Sprintf("v%d of %s", number, app.Name)}
+	case rel.Status == state.Withdrawn:
+		return rel, &state.Conflict{What: fmt.Sprintf("v%d was withdrawn: %s", number, rel.Error), Mend: "mend the app and push again, or roll back to another: releases " + app.Name}
 	case rel.Status == state.Failed || rel.Status == state.Pending:
 		return rel, &state.Conflict{What: fmt.Sprintf("v%d was never live (%s)", number, rel.Status), Mend: "roll back to one that was: releases " + app.Name}
 	}

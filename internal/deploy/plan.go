@@ -59,7 +59,7 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 			rel.Hosts = append(rel.Hosts, host)
 		}
 	}
-	rel.StartTimeout = m.StartTimeout
+	rel.StartTimeout, rel.Watch = m.StartTimeout, m.Watch
 	rel.Processes = nil
 	rel.Health = state.Health{Path: m.Health.Path, Interval: m.Health.Interval, Timeout: m.Health.Timeout, Retries: m.Health.Retries, Command: m.Health.Command}
 	for _, p := range plan.Processes {

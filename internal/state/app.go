@@ -52,6 +52,9 @@ const (
 	Live    Status = "live"    // serving now
 	Retired Status = "retired" // was live once; a rollback can bring it back
 	Failed  Status = "failed"  // never became live
+
+	// Withdrawn was live, and failed on probation: its predecessor was put back.
+	Withdrawn Status = "withdrawn"
 )
 
 // A Release is one immutable version of an app: what was built, with the
@@ -66,6 +69,7 @@ type Release struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Error   string    `json:"error,omitempty"`
+	Trusted bool      `json:"trusted,omitempty"` // its like was live before: not on probation
 
 	Stack     string   `json:"stack"`
 	StorePath string   `json:"store_path"`
@@ -82,6 +86,7 @@ type Release struct {
 	Health         Health            `json:"health,omitzero"`
 	StartTimeout   time.Duration     `json:"start_timeout,omitempty"`
 	DrainTimeout   time.Duration     `json:"drain_timeout,omitempty"`
+	Watch          time.Duration     `json:"watch,omitempty"` // how long it is on probation; 0 as long as usual, negative not at all
 
 	// Config is the app's settings at the time, encrypted at rest.
 	Config map[string]string `json:"-"`
