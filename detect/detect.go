@@ -9,7 +9,7 @@ package detect
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"io/fs"
 	"strings"
 )
@@ -26,7 +26,8 @@ type stack struct {
 	plan func(t *tree, p *Plan) error
 }
 
-// stacks is tried in order and the first claim wins. The order says who is primary when a tree holds several.
+// stacks are all that are known. All are asked; the heaviest evidence wins by the rules of [beats], and between equals the
+// one that stands first here.
 func stacks() []stack {
 	return []stack{
 		{"nix", claimNix, planNix},                // the app's own recipe beats what we would guess
@@ -49,24 +50,53 @@ func Stacks() []string {
 
 // Detect returns the plan of the application in src.
 //
-// The error is an [*UnknownError] when no stack claims src, an [*UnsupportedError] when what was found cannot be built yet,
-// a [*StartError] when nothing says how to start it, and a [*ParseError] for a file that breaks its own format.
+// The error is an [*UnknownError] when no stack claims src. Once the stack is known it is a [*StackError] around an
+// [*UnsupportedError] when what was found cannot be built, a [*StartError] when nothing says how to start it, or a
+// [*ParseError] for a file that breaks its own format.
 func Detect(src fs.FS) (Plan, error) {
 	t, err := load(src)
 	if err != nil {
 		return Plan{}, err
 	}
-	m, t, err := readManifest(t)
+	p, err := detectIn(t, "")
+	if u, ok := errors.AsType[*UnknownError](err); ok {
+		return detectNested(t, u)
+	}
+	return p, err
+}
+
+// detectIn plans the app in the folder dir of t, "" for where hop3.toml says or the root.
+func detectIn(t *tree, dir string) (Plan, error) {
+	m, app, err := readManifest(t, dir)
 	if err != nil {
+		if list := candidates(t, newManifest()); len(list) > 0 {
+			return Plan{}, &StackError{Stack: list[0].Stack, Err: err}
+		}
 		return Plan{}, err
 	}
 	p := Plan{Version: planVersion, Root: cmp.Or(m.Build.Root, "."), Manifest: m, Warnings: m.warnings}
-	if err := choose(t, &p); err != nil {
+	if dir != "" {
+		p.nested = &Evidence{File: dir + "/", Why: "the only folder, and nothing at the root says what this is"}
+	}
+	if err := choose(app, &p); err != nil {
 		return Plan{}, err
 	}
-	p.Ignored = ignored(t, p)
-	p.finish(t)
+	p.Ignored = ignored(app, p)
+	p.finish(app)
 	return p, nil
+}
+
+// detectNested plans the app in the only folder of a root where no stack was found; u is returned when that does not help.
+func detectNested(t *tree, u *UnknownError) (Plan, error) {
+	dir := onlyFolder(t)
+	if dir == "" {
+		return Plan{}, u
+	}
+	p, err := detectIn(t, dir)
+	if _, none := errors.AsType[*UnknownError](err); none {
+		return Plan{}, u
+	}
+	return p, err
 }
 
 // choose finds the stack that claims t, explicit before detected, and lets it plan.
@@ -77,88 +107,18 @@ func choose(t *tree, p *Plan) error {
 	}
 	p.Stack = winner.name
 	p.Static = p.Manifest.static
-	for _, pr := range p.Manifest.procs {
-		p.Processes = append(p.Processes, pr)
-	}
+	p.Processes = append(p.Processes, p.Manifest.procs...)
 	p.Release = p.Manifest.Release
 	if err := winner.plan(t, p); err != nil {
-		return err
+		return &StackError{Stack: p.Stack, Err: err}
+	}
+	if p.nested != nil {
+		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)
 	}
 	if len(p.Processes) == 0 && p.Static == "" {
-		return &StartError{Stack: p.Stack, Tried: p.tried}
+		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried}}
 	}
 	return nil
-}
-
-func pick(t *tree, p *Plan) (stack, error) {
-	explicit := p.Manifest.Build.Stack
-	var winner stack
-	for _, s := range stacks() {
-		ev := s.claim(t)
-		switch {
-		case explicit == s.name:
-			winner = s
-			line := t.lineOf("hop3.toml", "stack")
-			p.Evidence = append([]Evidence{{File: "hop3.toml", Line: line, Why: "[build] stack"}}, ev...)
-		case len(ev) == 0:
-		case explicit == "" && winner.name == "" && !yields(t, s.name):
-			winner, p.Evidence = s, ev
-		default:
-			p.Rejected = append(p.Rejected, Candidate{Stack: s.name, Evidence: ev})
-		}
-	}
-	if winner.name != "" {
-		if err := foreign(t, winner.name, explicit); err != nil {
-			return stack{}, err
-		}
-		return winner, nil
-	}
-	if explicit != "" {
-		return stack{}, &ParseError{File: "hop3.toml", Line: t.lineOf("hop3.toml", "stack"),
-			Msg: fmt.Sprintf("unknown stack %q%s", explicit, didYouMean(explicit, Stacks()))}
-	}
-	if err := foreign(t, "", ""); err != nil {
-		return stack{}, err
-	}
-	return stack{}, unknown(t)
-}
-
-// yields reports whether a stack that claims t leaves it to a later one: a Python requirements file beside a node server
-// is that server's helper when nothing in the tree is a Python entry.
-func yields(t *tree, name string) bool {
-	if name != "python" || !t.has("package.json") {
-		return false
-	}
-	pkg, err := readPackage(t)
-	return err == nil && pkg.Scripts["start"] != "" && pythonEntry(t) == ""
-}
-
-// foreign refuses a tree that belongs to a stack which hop3 does not build yet, instead of serving its index.html
-// or running its Procfile without its runtime.
-func foreign(t *tree, winner, explicit string) error {
-	if explicit != "" || winner != "" && winner != "static" && winner != "procfile" {
-		return nil
-	}
-	for _, f := range foreignManifests() {
-		if t.has(f.file) {
-			return &UnsupportedError{What: f.stack, Evidence: f.file}
-		}
-	}
-	return nil
-}
-
-type foreignManifest struct{ file, stack string }
-
-// foreignManifests are root files that name a stack for certain.
-func foreignManifests() []foreignManifest {
-	return []foreignManifest{
-		{"Gemfile", "ruby"}, {"composer.json", "php"}, {"Cargo.toml", "rust"}, {"mix.exs", "elixir"}, {"pom.xml", "java"},
-		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
-		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
-		{"shard.yml", "crystal"}, {"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},
-		{"CMakeLists.txt", "cpp"}, {"meson.build", "cpp"}, {"deno.json", "deno"}, {"deno.jsonc", "deno"},
-		{"cpanfile", "perl"}, {"go.work", "go workspaces"},
-	}
 }
 
 func join(list []string) string { return strings.Join(list, ", ") }

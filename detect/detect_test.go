@@ -19,7 +19,7 @@ func TestDetect_Unknown(t *testing.T) {
 		{[]string{"requirement.txt", "flask", "shop.py", "x"}, "requirement.txt looks like a misspelt requirements.txt"},
 		{[]string{"procfile", "web: x"}, "misspelt Procfile"},
 		{[]string{"Dockerfile", "FROM x"}, "Dockerfile is not used"},
-		{[]string{"backend/go.mod", "module x", "README.md", "x"}, `root = "backend"`},
+		{[]string{"backend/go.mod", "module x", "web/package.json", "{}", "README.md", "x"}, `root = "backend"`},
 		{[]string{"README.md", "x"}, "supported: nix, go, python, node, static, procfile"},
 	} {
 		_, err := Detect(files(c.tree...))

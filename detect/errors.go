@@ -7,6 +7,25 @@ import (
 	"strings"
 )
 
+// A StackError is what went wrong once the stack of the tree was known. It reads as the error that it wraps.
+type StackError struct {
+	Stack string
+	Err   error
+}
+
+func (e *StackError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e *StackError) Unwrap() error { return e.Err }
+
+// Hint is that of the error inside, "" if it has none.
+func (e *StackError) Hint() string {
+	if h, ok := e.Err.(interface{ Hint() string }); ok {
+		return h.Hint()
+	}
+	return ""
+}
+
 // A ParseError is a file of the app that breaks its format. Line is 0 when the whole file is meant.
 type ParseError struct {
 	File string
@@ -78,19 +97,19 @@ func (e *StartError) Hint() string { return `add a Procfile with a line "web: CO
 
 // ErrorJSON returns err as `hop3 detect --json` prints it, one document with a final newline.
 func ErrorJSON(err error) []byte {
-	hints := []string{}
-	if u, ok := errors.AsType[*UnknownError](err); ok {
-		hints = append(hints, u.Hints...)
-		hints = append(hints, "supported: "+join(u.Supported))
-	} else if h, ok := err.(interface{ Hint() string }); ok {
-		hints = append(hints, h.Hint())
+	stack, hints := "", []string{}
+	if s, ok := errors.AsType[*StackError](err); ok {
+		stack = s.Stack
+	}
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		hints = strings.Split(h.Hint(), "\n")
 	}
 	b, merr := marshalPlain(struct {
 		Version int      `json:"version"`
 		Stack   string   `json:"stack"`
 		Error   string   `json:"error"`
 		Hints   []string `json:"hints"`
-	}{planVersion, "", err.Error(), hints})
+	}{planVersion, stack, err.Error(), hints})
 	if merr != nil { // strings always marshal
 		b, _ = json.Marshal(merr.Error())
 	}

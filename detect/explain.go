@@ -8,20 +8,18 @@ import (
 // Explain returns what `hop3 detect --explain` prints: the winner and the losers, each with its evidence.
 func Explain(p Plan) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "stack      %s\n", p.Stack)
-	for _, e := range p.Evidence {
-		fmt.Fprintf(&b, "           because of %s\n", e)
+	fmt.Fprintf(&b, "stack      %s, weight %d\n", p.Stack, p.Winner.Weight)
+	if p.nested != nil {
+		fmt.Fprintf(&b, "           in %s\n", p.nested)
+	}
+	for _, e := range p.Winner.Evidence {
+		fmt.Fprintf(&b, "           %3d %s\n", e.Weight, e)
 	}
 	for _, c := range p.Rejected {
-		fmt.Fprintf(&b, "not        %s", c.Stack)
-		for i, e := range c.Evidence {
-			sep := ", "
-			if i == 0 {
-				sep = ", although "
-			}
-			b.WriteString(sep + e.String())
+		fmt.Fprintf(&b, "not        %s, weight %d: %s\n", c.Stack, c.Weight, c.Why)
+		for _, e := range c.Evidence {
+			fmt.Fprintf(&b, "           %3d %s\n", e.Weight, e)
 		}
-		b.WriteString("\n")
 	}
 	if len(p.Frameworks) > 0 {
 		fmt.Fprintf(&b, "frameworks %s\n", join(p.Frameworks))

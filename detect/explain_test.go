@@ -9,9 +9,13 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `stack      python
-           because of requirements.txt (python project)
-not        node, although package.json (manifest)
+	const want = `stack      python, weight 95
+            60 requirements.txt (python project)
+            25 app.py (where a program starts)
+            10 .python-version (supports it)
+            10 runtime.txt (supports it)
+not        node, weight 60: it builds the front end of the other
+            60 package.json (manifest)
 frameworks flask
 tool       pip, from requirements.txt
 runtime    python 3.12, from .python-version

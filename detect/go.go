@@ -75,7 +75,7 @@ func planGo(t *tree, p *Plan) error {
 			p.Tool = Tool{Name: "go vendor", From: "vendor/modules.txt"}
 		}
 	}
-	requests := []request{{p.Manifest.Build.GoVersion, "hop3.toml [build] go-version"}, toolchain}
+	requests := []request{p.asked("go"), toolchain}
 	requests = append(append(requests, polyglot(t, "go", "golang")...), directive)
 	if toolchain.version != "" && semver.Compare("v"+toolchain.version, "v"+directive.version) < 0 {
 		requests[1] = request{} // a toolchain older than the go line is ignored, as cmd/go does

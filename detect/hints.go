@@ -54,6 +54,21 @@ func appDirs(t *tree) []string {
 	return list[:min(len(list), 3)]
 }
 
+// onlyFolder returns the single folder at the root, not counting those that tools make or hide, "" if there are several.
+func onlyFolder(t *tree) string {
+	only := ""
+	for d := range t.dirs {
+		if d == "." || strings.Contains(d, "/") || skipDir(d) || d[0] == '.' {
+			continue
+		}
+		if only != "" {
+			return ""
+		}
+		only = d
+	}
+	return only
+}
+
 // didYouMean returns `; did you mean "x"?` or "".
 func didYouMean(word string, known []string) string {
 	if best := nearest(word, known); best != "" {

@@ -63,10 +63,10 @@ type Health struct {
 
 // Build are the settings of [build]. Build replaces the stack's own build command.
 type Build struct {
-	Stack, Root, Builder                  string
-	Packages                              []string // attributes of the package set, at build and run time
-	Before, Build, After, Test            string
-	NodeVersion, PythonVersion, GoVersion string
+	Stack, Root, Builder       string
+	Packages                   []string // attributes of the package set, at build and run time
+	Before, Build, After, Test string
+	Versions                   map[string]string // by the runtime's name
 }
 
 // Generate asks for a value that is made once and kept.
@@ -92,13 +92,14 @@ type NixSettings struct {
 
 // readManifest merges the files of the root and of the folder that [build] root names, lowest precedence first: ENV,
 // Procfile, app.json and .slugignore, the folder's over the root's, then hop3.toml. It returns the app's tree, t or its part.
-func readManifest(t *tree) (Manifest, *tree, error) {
+// A dir stands for [build] root where that is not set.
+func readManifest(t *tree, dir string) (Manifest, *tree, error) {
 	asked := newManifest()
 	if err := readTOML(t, &asked); err != nil {
 		return Manifest{}, nil, err
 	}
 	trees := []*tree{t}
-	root := asked.Build.Root
+	root := cmp.Or(asked.Build.Root, dir)
 	if root != "" {
 		sub, err := t.sub(root)
 		if err != nil {
@@ -118,6 +119,7 @@ func readManifest(t *tree) (Manifest, *tree, error) {
 	if err := readTOML(t, &m); err != nil {
 		return Manifest{}, nil, err
 	}
+	m.Build.Root = root
 	m.settle()
 	return m, trees[len(trees)-1], nil
 }

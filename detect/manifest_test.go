@@ -24,7 +24,7 @@ func manifestOf(t *testing.T, pairs ...string) (Manifest, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := readManifest(tr)
+	m, _, err := readManifest(tr, "")
 	return m, err
 }
 

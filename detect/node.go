@@ -135,7 +135,7 @@ func npmOnly(t *tree, pkg packageJSON) error {
 
 func nodeRuntime(t *tree, p *Plan, pkg packageJSON) Runtime {
 	requests := []request{
-		{p.Manifest.Build.NodeVersion, "hop3.toml [build] node-version"},
+		p.asked("node"),
 		{strings.TrimPrefix(t.line(".node-version"), "v"), ".node-version"},
 		{strings.TrimPrefix(t.line(".nvmrc"), "v"), ".nvmrc"},
 		{pkg.Volta.Node, "package.json volta.node"},

@@ -120,7 +120,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := readManifest(tr); err != nil {
+		if _, _, err := readManifest(tr, ""); err != nil {
 			if _, ok := errors.AsType[*ParseError](err); !ok {
 				t.Fatalf("%T %v", err, err)
 			}

@@ -24,27 +24,25 @@ type Plan struct {
 
 	Root     string       `json:"-"` // where in the tree the application lives, "." or slash-separated
 	Ignored  []string     `json:"-"` // paths below Root that no build depends on, sorted
-	Rejected []Candidate  `json:"-"` // stacks that also claimed the tree
+	Winner   Candidate    `json:"-"` // the stack, with all that speaks for it
+	Rejected []Candidate  `json:"-"` // stacks that also claimed the tree, with why they lost
 	Manifest Manifest     `json:"-"`
 	Go       *GoFacts     `json:"-"`
 	Node     *NodeFacts   `json:"-"`
 	Python   *PythonFacts `json:"-"`
 	Nix      *NixFacts    `json:"-"`
 
-	tried []string
+	tried  []string
+	nested *Evidence // why the app's folder was chosen when nobody named it
 }
 
-// Evidence is one reason for a decision. Line is 0 where a line means nothing.
+// Evidence is one reason for a decision. Line is 0 where a line means nothing. Weight is 0 where the table of clues says
+// it, and for a manifest at the root.
 type Evidence struct {
-	File string `json:"file"`
-	Line int    `json:"line,omitempty"`
-	Why  string `json:"why"`
-}
-
-// A Candidate is a stack that claimed the tree and lost.
-type Candidate struct {
-	Stack    string
-	Evidence []Evidence
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`
+	Why    string `json:"why"`
+	Weight int    `json:"-"`
 }
 
 // A Tool is the package manager, and the file that says so.

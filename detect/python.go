@@ -45,6 +45,17 @@ func pythonEntry(t *tree) string {
 	return t.first("manage.py", "app.py", "main.py", "wsgi.py", "asgi.py", "server.py")
 }
 
+// buildBackend is what pyproject.toml builds the project with, "" if it does not say.
+func buildBackend(t *tree) string {
+	var doc struct {
+		BuildSystem struct {
+			Backend string `toml:"build-backend"`
+		} `toml:"build-system"`
+	}
+	_ = toml.Unmarshal(t.source("pyproject.toml"), &doc) // a broken one says nothing here
+	return doc.BuildSystem.Backend
+}
+
 func planPython(t *tree, p *Plan) error {
 	p.Python = &PythonFacts{}
 	p.env("PYTHONUNBUFFERED", "1")
@@ -121,7 +132,7 @@ func pythonRuntime(t *tree, p *Plan) Runtime {
 	}
 	_ = toml.Unmarshal(t.source("pyproject.toml"), &doc) // a broken one declares nothing; python is not its judge here
 	requests := []request{
-		{p.Manifest.Build.PythonVersion, "hop3.toml [build] python-version"},
+		p.asked("python"),
 		{t.line(".python-version"), ".python-version"},
 	}
 	requests = append(requests, polyglot(t, "python")...)

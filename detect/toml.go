@@ -26,9 +26,7 @@ type tomlFile struct {
 		Before  script   `toml:"before-build"`
 		After   script   `toml:"after-build"`
 		Test    script   `toml:"test"`
-		Node    string   `toml:"node-version"`
-		Python  string   `toml:"python-version"`
-		Go      string   `toml:"go-version"`
+		tomlVersions
 	} `toml:"build"`
 	Run struct {
 		Start   script            `toml:"start"`
@@ -64,6 +62,50 @@ type tomlFile struct {
 		Nixpkgs string            `toml:"nixpkgs"`
 		Inputs  map[string]string `toml:"inputs"`
 	} `toml:"nix"`
+}
+
+// tomlVersions are the runtimes whose version [build] may name. The key is the runtime's name, as plans print it, with -version.
+type tomlVersions struct {
+	Bun     string `toml:"bun-version"`
+	Clojure string `toml:"clojure-version"`
+	Crystal string `toml:"crystal-version"`
+	Dart    string `toml:"dart-version"`
+	Deno    string `toml:"deno-version"`
+	Dotnet  string `toml:"dotnet-version"`
+	Elixir  string `toml:"elixir-version"`
+	Erlang  string `toml:"erlang-version"`
+	Gcc     string `toml:"gcc-version"`
+	Ghc     string `toml:"ghc-version"`
+	Gleam   string `toml:"gleam-version"`
+	Go      string `toml:"go-version"`
+	Gradle  string `toml:"gradle-version"`
+	Guile   string `toml:"guile-version"`
+	Java    string `toml:"java-version"`
+	Kotlin  string `toml:"kotlin-version"`
+	Lua     string `toml:"lua-version"`
+	Maven   string `toml:"maven-version"`
+	Node    string `toml:"node-version"`
+	Perl    string `toml:"perl-version"`
+	PHP     string `toml:"php-version"`
+	Python  string `toml:"python-version"`
+	R       string `toml:"r-version"`
+	Ruby    string `toml:"ruby-version"`
+	Rust    string `toml:"rust-version"`
+	Scala   string `toml:"scala-version"`
+	Swift   string `toml:"swift-version"`
+	Zig     string `toml:"zig-version"`
+}
+
+// byRuntime returns the versions that are set, by the name of the runtime.
+func (v tomlVersions) byRuntime() map[string]string {
+	set := map[string]string{}
+	val := reflect.ValueOf(v)
+	for i := range val.NumField() {
+		if text := val.Field(i).String(); text != "" {
+			set[strings.TrimSuffix(val.Type().Field(i).Tag.Get("toml"), "-version")] = text
+		}
+	}
+	return set
 }
 
 // tomlMetadata holds what Hop3 knows of an app; only the id is read.
@@ -181,7 +223,9 @@ func knownKeys(t reflect.Type, path toml.Key) []string {
 	}
 	var keys []string
 	for _, f := range reflect.VisibleFields(t) {
-		keys = append(keys, f.Tag.Get("toml"))
+		if tag := f.Tag.Get("toml"); tag != "" {
+			keys = append(keys, tag)
+		}
 	}
 	return keys
 }
@@ -224,7 +268,7 @@ func (f tomlFile) merge(text string, m *Manifest) error {
 	m.Build = Build{
 		Stack: f.Build.Stack, Root: f.Build.Root, Builder: f.Build.Builder, Packages: f.Build.Pkgs,
 		Before: string(f.Build.Before), Build: string(f.Build.Build), After: string(f.Build.After), Test: string(f.Build.Test),
-		NodeVersion: f.Build.Node, PythonVersion: f.Build.Python, GoVersion: f.Build.Go,
+		Versions: f.Build.byRuntime(),
 	}
 	if f.Run.Start != "" {
 		m.setProc(Process{"web", string(f.Run.Start), "hop3.toml [run] start"})

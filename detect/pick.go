@@ -1,0 +1,166 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A Candidate is a stack that claimed the tree, with all that speaks for it. Why says why a loser lost.
+type Candidate struct {
+	Stack    string
+	Evidence []Evidence
+	Weight   int
+	Why      string
+
+	claimed  []Evidence // as the stack claimed it
+	place    int        // in the table of stacks
+	servable bool
+	stack    stack
+}
+
+// candidates returns all stacks that claim t, strongest first by the rules of [beats].
+func candidates(t *tree, m Manifest) []Candidate {
+	var list []Candidate
+	for i, s := range stacks() {
+		ev := s.claim(t)
+		if len(ev) == 0 {
+			continue
+		}
+		all := weigh(t, s.name, ev)
+		list = append(list, Candidate{Stack: s.name, Evidence: all, Weight: total(all), claimed: ev, place: i, servable: servable(t, s.name), stack: s})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	// The rules are no total order (a gives way to b for a reason that c does not share), so the winner is found by one pass
+	// in table order, not by sorting.
+	best := 0
+	for i := 1; i < len(list); i++ {
+		if won, _ := beats(t, m, list[i], list[best]); won {
+			best = i
+		}
+	}
+	winner := list[best]
+	list = slices.Delete(list, best, best+1)
+	for i := range list {
+		_, list[i].Why = beats(t, m, winner, list[i])
+	}
+	slices.SortStableFunc(list, func(a, b Candidate) int { return b.Weight - a.Weight })
+	return append([]Candidate{winner}, list...)
+}
+
+// beats reports whether a is more likely than b what the tree is, and the rule that says so, first rule first.
+func beats(t *tree, m Manifest, a, b Candidate) (bool, string) {
+	if x, y := heaviest(a.Evidence) >= weightOutright, heaviest(b.Evidence) >= weightOutright; x != y {
+		return x, "the app's own recipe comes first"
+	}
+	if s, from := started(m); s != "" && (s == a.Stack) != (s == b.Stack) {
+		return s == a.Stack, from
+	}
+	if why := givesWay(t, b.Stack, a.Stack); why != "" {
+		return true, why
+	}
+	if why := givesWay(t, a.Stack, b.Stack); why != "" {
+		return false, why
+	}
+	if x, y := heaviest(a.Evidence) >= weightManifest, heaviest(b.Evidence) >= weightManifest; x != y {
+		return x, "it has no manifest"
+	}
+	const assets = "it builds the front end of the other"
+	if x, y := a.assetsOf(b), b.assetsOf(a); x && b.servable || y && a.servable {
+		return y, assets
+	}
+	if a.servable != b.servable {
+		return a.servable, "nothing of it can be started"
+	}
+	if x, y := a.assetsOf(b), b.assetsOf(a); x != y {
+		return y, assets
+	}
+	if a.Weight != b.Weight {
+		return a.Weight > b.Weight, fmt.Sprintf("its evidence weighs less: %d against %d", min(a.Weight, b.Weight), max(a.Weight, b.Weight))
+	}
+	return a.place < b.place, "equal evidence, and it comes later in the order of stacks"
+}
+
+// assetsOf reports whether c is a front end's build in an app of other.
+func (c Candidate) assetsOf(other Candidate) bool {
+	return c.Stack == "node" && slices.Contains(usesNodeForAssets(), other.Stack) && heaviest(other.Evidence) >= weightManifest
+}
+
+// pick chooses the stack: explicit before the app's own recipe before evidence.
+func pick(t *tree, p *Plan) (stack, error) {
+	list := candidates(t, p.Manifest)
+	if explicit := p.Manifest.Build.Stack; explicit != "" {
+		return pickNamed(t, p, explicit, list)
+	}
+	if len(list) == 0 {
+		if err := foreign(t, ""); err != nil {
+			return stack{}, err
+		}
+		return stack{}, unknown(t)
+	}
+	if err := foreign(t, list[0].Stack); err != nil {
+		return stack{}, err
+	}
+	p.Winner, p.Rejected = list[0], list[1:]
+	p.Evidence = list[0].claimed
+	return list[0].stack, nil
+}
+
+// pickNamed takes the stack that [build] stack names, whatever claims the tree.
+func pickNamed(t *tree, p *Plan, name string, list []Candidate) (stack, error) {
+	line := t.lineOf("hop3.toml", "stack")
+	i := slices.IndexFunc(stacks(), func(s stack) bool { return s.name == name })
+	if i < 0 {
+		return stack{}, &ParseError{File: "hop3.toml", Line: line, Msg: fmt.Sprintf("unknown stack %q%s", clip(name), didYouMean(name, Stacks()))}
+	}
+	s := stacks()[i]
+	said := Evidence{File: "hop3.toml", Line: line, Why: "[build] stack", Weight: weightOutright}
+	p.Winner = Candidate{Stack: name, Evidence: []Evidence{said}, stack: s, place: i}
+	for _, c := range list {
+		if c.Stack == name {
+			p.Winner.Evidence = append(p.Winner.Evidence, c.Evidence...)
+			continue
+		}
+		c.Why = "hop3.toml names another stack"
+		p.Rejected = append(p.Rejected, c)
+	}
+	p.Winner.Weight = total(p.Winner.Evidence)
+	p.Evidence = append([]Evidence{said}, s.claim(t)...)
+	return s, nil
+}
+
+// foreign refuses a tree that belongs to a stack which hop3 does not build, instead of serving its index.html
+// or running its Procfile without its runtime.
+func foreign(t *tree, winner string) error {
+	if winner != "" && winner != "static" && winner != "procfile" && winner != "shell" {
+		return nil
+	}
+	for _, f := range foreignManifests() {
+		if t.has(f.file) {
+			return &StackError{Stack: f.stack, Err: &UnsupportedError{What: f.what(), Evidence: f.file}}
+		}
+	}
+	return nil
+}
+
+type foreignManifest struct{ file, stack string }
+
+func (f foreignManifest) what() string {
+	if f.file == "go.work" {
+		return "go workspaces"
+	}
+	return f.stack
+}
+
+// foreignManifests are root files that name a stack for certain.
+func foreignManifests() []foreignManifest {
+	return []foreignManifest{
+		{"Gemfile", "ruby"}, {"composer.json", "php"}, {"Cargo.toml", "rust"}, {"mix.exs", "elixir"}, {"pom.xml", "java"},
+		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
+		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
+		{"shard.yml", "crystal"}, {"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},
+		{"CMakeLists.txt", "cpp"}, {"meson.build", "cpp"}, {"deno.json", "deno"}, {"deno.jsonc", "deno"},
+		{"cpanfile", "perl"}, {"go.work", "go"},
+	}
+}
