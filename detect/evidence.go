@@ -59,6 +59,7 @@ func clues() map[string][]clue {
 		"cpp":      {{weightWeak, []string{"CMakePresets.json", "conanfile.txt", "vcpkg.json"}}},
 		"perl":     {{weightLock, []string{"cpanfile.snapshot"}}, {weightEntry, []string{"app.psgi", "app.pl"}}},
 		"r":        {{weightLock, []string{"renv.lock"}}, {weightEntry, []string{"app.R", "plumber.R", "server.R"}}},
+		"scheme":   {{weightEntry, []string{"main.scm", "server.scm", "web.scm", "app.scm", "init.scm"}}},
 		"static":   {{weightManifest, []string{"Staticfile"}}, {weightEntry, []string{"index.html", "*/index.html"}}},
 		"shell":    {{weightEntry, []string{"*.sh"}}},
 		"procfile": {{weightEntry, []string{"Procfile"}}},
@@ -190,7 +191,7 @@ func starters() map[string]string {
 		"waitress-serve": "python", "uwsgi": "python", "flask": "python", "streamlit": "python", "poetry": "python", "uv": "python", "pipenv": "python",
 		"bundle": "ruby", "ruby": "ruby", "rails": "ruby", "bin/rails": "ruby", "puma": "ruby", "rackup": "ruby", "rake": "ruby",
 		"php": "php", "vendor/bin/heroku-php-apache2": "php", "vendor/bin/heroku-php-nginx": "php", "heroku-php-apache2": "php", "heroku-php-nginx": "php",
-		"mix": "elixir", "deno": "deno", "perl": "perl", "plackup": "perl", "starman": "perl", "hypnotoad": "perl", "Rscript": "r", "dotnet": "dotnet", "lein": "clojure",
+		"mix": "elixir", "deno": "deno", "perl": "perl", "plackup": "perl", "starman": "perl", "hypnotoad": "perl", "Rscript": "r", "guile": "scheme", "dotnet": "dotnet", "lein": "clojure",
 	}
 }
 

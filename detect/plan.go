@@ -31,6 +31,7 @@ type Plan struct {
 	Node     *NodeFacts   `json:"-"`
 	Python   *PythonFacts `json:"-"`
 	Nix      *NixFacts    `json:"-"`
+	Scheme   *SchemeFacts `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

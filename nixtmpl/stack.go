@@ -24,6 +24,7 @@ func rules() map[string]rule {
 		"nix":    nixRule(),
 		"node":   nodeRule(),
 		"python": pythonRule(),
+		"scheme": schemeRule(),
 	}
 }
 
@@ -40,6 +41,7 @@ func runtimes() map[string]runtimeRule {
 		"go":     goRuntime(),
 		"node":   nodeRuntime(),
 		"python": pythonRuntime(),
+		"guile":  guileRuntime(),
 	}
 }
 

@@ -153,3 +153,20 @@ func satisfiesClause(have []int, clause string) bool {
 	}
 	return false
 }
+
+// choosePrefix takes the newest version that agrees with as many numbers as both have: "3.0.9" is served by 3.0. An empty
+// request takes the newest.
+func choosePrefix(want string, have []string) string {
+	if want == "" {
+		return first(have)
+	}
+	w := numbers(want)
+	for _, v := range have {
+		is := numbers(v)
+		n := min(len(w), len(is))
+		if n > 0 && slices.Equal(w[:n], is[:n]) {
+			return v
+		}
+	}
+	return ""
+}

@@ -17,6 +17,7 @@ import (
 var titles = map[string]string{
 	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
 	"procfile": "Procfile app", "nix": "app with its own flake",
+	"scheme": "Scheme app",
 }
 
 // Summary tells people what was found and why: a headline and lines below it.
