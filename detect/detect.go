@@ -34,6 +34,7 @@ func stacks() []stack {
 		{"go", claimGo, planGo},                   // go.mod at the root is never there by accident; package.json beside it builds assets
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
 		{"node", claimNode, planNode},             // after those that use node for assets only
+		{"cpp", claimCpp, planCpp},                // after those whose native extensions CMake builds
 		{"scheme", claimScheme, planScheme},       // a program at the root beats the page that it serves
 		{"static", claimStatic, planStatic},       // index.html is also part of apps of every other stack
 		{"procfile", claimProcfile, planProcfile}, // says how to start, not what it is: last

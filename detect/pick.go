@@ -160,7 +160,7 @@ func foreignManifests() []foreignManifest {
 		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
 		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
 		{"shard.yml", "crystal"}, {"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},
-		{"CMakeLists.txt", "cpp"}, {"meson.build", "cpp"}, {"deno.json", "deno"}, {"deno.jsonc", "deno"},
+		{"deno.json", "deno"}, {"deno.jsonc", "deno"},
 		{"cpanfile", "perl"}, {"go.work", "go"},
 	}
 }

@@ -32,6 +32,7 @@ type Plan struct {
 	Python   *PythonFacts `json:"-"`
 	Nix      *NixFacts    `json:"-"`
 	Scheme   *SchemeFacts `json:"-"`
+	Cpp      *CppFacts    `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

@@ -18,6 +18,7 @@ var titles = map[string]string{
 	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
 	"procfile": "Procfile app", "nix": "app with its own flake",
 	"scheme": "Scheme app",
+	"cobol":  "COBOL app", "cpp": "C++ app", "crystal": "Crystal app", "haskell": "Haskell app", "rust": "Rust app", "swift": "Swift app", "zig": "Zig app",
 }
 
 // Summary tells people what was found and why: a headline and lines below it.
