@@ -209,7 +209,7 @@ func TestRuntime_Precedence(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	p, err = Detect(files("package.json", `{"engines":{"node":">=24"},"scripts":{"start":"x"}}`, ".nvmrc", "20"))
-	if err != nil || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "does not satisfy engines.node") {
+	if err != nil || len(p.Warnings) != 2 || !strings.Contains(p.Warnings[0], "does not satisfy engines.node") {
 		t.Errorf("%v %v", p.Warnings, err)
 	}
 }
@@ -304,6 +304,56 @@ func TestDetect_FlaskFactories(t *testing.T) {
 		p, err := Detect(files(append(c.tree, "requirements.txt", "flask==3.1.1\ngunicorn==23.0.0\n")...))
 		if got := p.Processes.Command("web"); err != nil || got != c.want {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+func TestDetect_Lifetimes(t *testing.T) {
+	const app = `{"scripts":{"start":"x"},"engines":{"node":"%s"}}`
+	for _, c := range []struct {
+		warning string // "" for none
+		tree    []string
+	}{
+		{"node 18 (.nvmrc) does not satisfy engines.node \">=22\"", []string{"package.json", strings.Replace(app, "%s", ">=22", 1), ".nvmrc", "18"}},
+		{"node 18 (.nvmrc) reached its end of life on 2025-04-30: there are no more security fixes; move to 24", []string{"package.json", strings.Replace(app, "%s", ">=18", 1), ".nvmrc", "18"}},
+		{"node ^18 || ^20 (engines.node) reached its end of life on 2026-04-30", []string{"package.json", strings.Replace(app, "%s", "^18 || ^20", 1)}},
+		{"", []string{"package.json", strings.Replace(app, "%s", ">=18", 1)}},
+		{"", []string{"package.json", strings.Replace(app, "%s", "18 || 22", 1), ".nvmrc", "22"}},
+		{"python 3.9.18 (runtime.txt) reached its end of life on 2025-10-31", []string{"main.py", "", "runtime.txt", "python-3.9.18"}},
+		{"", []string{"main.py", "", "runtime.txt", "python-3.13.1"}},
+		{"go 1.22 (hop3.toml [build] go-version) does not satisfy go.mod \"1.25\"", []string{"go.mod", "module x\ngo 1.25\n", "main.go", "package main\nfunc main(){}", "hop3.toml", "[build]\ngo-version = \"1.22\"\n"}},
+		{"", []string{"go.mod", "module x\ngo 1.20\n", "main.go", "package main\nfunc main(){}"}},
+		{"node 22 (.tool-versions) does not satisfy engines.node \"24\"", []string{"package.json", strings.Replace(app, "%s", "24", 1), ".tool-versions", "nodejs 22\n"}},
+	} {
+		p, err := Detect(files(c.tree...))
+		if err != nil {
+			t.Errorf("%q: %v", c.tree, err)
+		} else if got := strings.Join(p.Warnings, "\n"); c.warning == "" && got != "" || !strings.Contains(got, c.warning) {
+			t.Errorf("%q: warnings %q, want %q", c.tree, got, c.warning)
+		}
+	}
+}
+
+func TestPolyglot(t *testing.T) {
+	for _, c := range []struct{ want, file, text string }{
+		{"22", "mise.toml", "[tools]\nnode = '22'\n"},
+		{"22", ".mise.toml", "[tools]\nnode = ['22', '20']\n"},
+		{"22", ".config/mise/config.toml", "[tools]\nnode = {version = '22', postinstall = 'x'}\n"},
+		{"22", "mise.toml", "[tools]\nnode = [{version = 'v22'}]\n"},
+		{"22.5", "mise.toml", "[tools]\nnode = 22.5\n"},
+		{"20", "mise.toml", "[tools]\nnode = 'prefix:20'\n"},
+		{"", "mise.toml", "[tools]\nnode = 'latest'\n"},
+		{"", "mise.toml", "[tools]\nnode = 'path:/opt'\n"},
+		{"", "mise.toml", "[tools\n"},
+		{"22.1.0", ".tool-versions", "# x\nruby 3.4\nnodejs 22.1.0 20 # why\n"},
+	} {
+		tr, err := load(files(c.file, c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := runtime("node", polyglot(tr, "node", "nodejs"), "")
+		if got.Version != c.want || c.want != "" && got.From != c.file {
+			t.Errorf("%s %q: %+v, want %q", c.file, c.text, got, c.want)
 		}
 	}
 }

@@ -143,6 +143,7 @@ func (p Plan) JSON() ([]byte, error) {
 
 // finish adds what holds for every stack.
 func (p *Plan) finish(t *tree) {
+	p.checkRuntimes()
 	if t.has("Dockerfile") {
 		p.warn("Dockerfile is not used: hop3 builds with Nix")
 	}

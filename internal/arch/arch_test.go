@@ -20,10 +20,11 @@ import (
 var imports = map[string][]string{
 	"sshd":              {},
 	"receive":           {},
-	"detect":            {},
+	"detect/constraint": {},
+	"detect":            {"detect/constraint"},
 	"nixtmpl/nix":       {},
 	"nixtmpl/packages":  {"nixtmpl/nix"},
-	"nixtmpl":           {"detect", "nixtmpl/nix", "nixtmpl/packages"},
+	"nixtmpl":           {"detect", "detect/constraint", "nixtmpl/nix", "nixtmpl/packages"},
 	"procman/proxy":     {},
 	"procman/sandbox":   {},
 	"procman/shim":      {"procman/sandbox"},
