@@ -71,6 +71,7 @@ type Supervisor struct {
 	slots chan struct{} // bounds how many shims are started at once
 	wg    sync.WaitGroup
 	runs  atomic.Uint64 // one-off processes so far: their names
+	jobs  jobs
 
 	base context.Context // ends with Close, and with it all goroutines that outlive their caller
 	end  context.CancelCauseFunc

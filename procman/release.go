@@ -52,6 +52,7 @@ type Release struct {
 	DataDir string // shown to them as /data
 	LogDir  string // their log files
 	RunDir  string // the supervisor's record and the shims' folders, the app's alone
+	JobDir  string // the folders of its one-off processes, the app's alone; only StartJob needs it
 	URL     string
 
 	// Maintenance, when not empty, is what visitors read in place of the app; its processes run on.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"hop3/procman/sandbox"
@@ -42,30 +40,10 @@ func (s *Supervisor) Run(ctx context.Context, r Release, c RunSpec) (int, error)
 	if c.Type != releaseType {
 		name = "run." + strconv.FormatUint(s.runs.Add(1), 10)
 	}
-	extra := map[string]string{}
-	for _, kv := range c.Env {
-		k, v, ok := strings.Cut(kv, "=")
-		if !ok || k == "" {
-			return -1, fmt.Errorf("run %s: variable %q is not K=V", name, k)
-		}
-		extra[k] = v
-	}
-	e := s.environment(rel, name, 0)
-	var argv []string
-	if c.Shell != "" {
-		argv, err = rel.argv(name, c.Shell, e.plain())
-	} else {
-		argv, err = rel.words(name, c.Argv)
-	}
+	box, err := s.oneOff(rel, name, c)
 	if err != nil {
 		return -1, err
 	}
-	box := s.boxWith(rel, name, argv, e.list(extra))
-	box.Limits = s.o.Defaults
-	if p, ok := rel.process(c.Type); ok {
-		box.Limits = p.Limits
-	}
-	box.Cgroup = filepath.Join("hop3", rel.App, name+"-"+newID())
 	exit, err := sandbox.Run(ctx, s.o.Exe, box, sandbox.Stdio{
 		In: c.In, Out: c.Out, Err: c.Err, Pty: c.Pty, Signals: c.Signals,
 	})
