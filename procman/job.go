@@ -2,7 +2,6 @@ package procman
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -21,8 +20,8 @@ const (
 	JobTimeout = 24 * time.Hour
 	// jobGrace is what a job gets between TERM and KILL.
 	jobGrace = 30 * time.Second
-	// keptJobs is how many ended jobs of an app are remembered: a day of an hourly job, twice.
-	keptJobs = 50
+	// keptJobs is how many ended runs of one cron entry are remembered: a day of an hourly one.
+	keptJobs = 24
 
 	jobFile    = "job.json"
 	jobVersion = 1
@@ -182,22 +181,6 @@ func (j *liveJob) over() error {
 	return errors.Join(j.proc.Close(), j.write(), os.RemoveAll(filepath.Join(j.dir, "run")))
 }
 
-// write makes the job's file; it is complete or as it was.
-func (j *liveJob) write() error {
-	b, err := json.Marshal(j.snapshot())
-	if err != nil {
-		return fmt.Errorf("write job: %w", err)
-	}
-	temp := filepath.Join(j.dir, "job.new")
-	if err := os.WriteFile(temp, b, 0o600); err != nil {
-		return fmt.Errorf("write job: %w", err)
-	}
-	if err := os.Rename(temp, filepath.Join(j.dir, jobFile)); err != nil {
-		return fmt.Errorf("write job: %w", err)
-	}
-	return nil
-}
-
 // Jobs returns the running jobs of an app, oldest first.
 func (s *Supervisor) Jobs(app string) []Job {
 	s.jobs.mu.Lock()
@@ -212,13 +195,7 @@ func (s *Supervisor) Jobs(app string) []Job {
 // StopJob ends a running job by its name and returns when it has ended; TERM, then KILL. A *JobError says that there is
 // none.
 func (s *Supervisor) StopJob(ctx context.Context, app, name string) error {
-	s.jobs.mu.Lock()
-	i := slices.IndexFunc(s.jobs.list[app], func(j *liveJob) bool { return j.job.Name == name })
-	var j *liveJob
-	if i >= 0 {
-		j = s.jobs.list[app][i]
-	}
-	s.jobs.mu.Unlock()
+	j := s.liveJob(app, name)
 	if j == nil {
 		return &JobError{App: app, Name: name, Problem: "does not run"}
 	}
@@ -227,6 +204,37 @@ func (s *Supervisor) StopJob(ctx context.Context, app, name string) error {
 		return fmt.Errorf("stop job %s of %s: %w", name, app, err)
 	}
 	return nil
+}
+
+// AwaitJob waits until the job has ended and returns how. Dir is the app's JobDir.
+func (s *Supervisor) AwaitJob(ctx context.Context, app, dir string, job Job) (Job, error) {
+	if j := s.liveJob(app, job.Name); j != nil {
+		if err := await(ctx, j.done); err != nil {
+			return job, fmt.Errorf("await job %s of %s: %w", job.Name, app, err)
+		}
+	}
+	list, err := ReadJobs(dir)
+	if err != nil {
+		return job, err
+	}
+	i := slices.IndexFunc(list, func(j Job) bool { return j.ID == job.ID })
+	if i < 0 {
+		return job, &JobError{App: app, Name: job.Name, Problem: "is forgotten"}
+	}
+	if list[i].Ended.IsZero() {
+		return job, fmt.Errorf("await job %s of %s: %w", job.Name, app, errClosed)
+	}
+	return list[i], nil
+}
+
+func (s *Supervisor) liveJob(app, name string) *liveJob {
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	i := slices.IndexFunc(s.jobs.list[app], func(j *liveJob) bool { return j.job.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return s.jobs.list[app][i]
 }
 
 // EndJobs ends all running jobs of an app: for one that is destroyed.
@@ -283,57 +291,6 @@ func (s *Supervisor) adoptJob(app, dir string, job Job) error {
 	}
 	live.job.Ended, live.job.Problem = time.Now().UTC(), "its end was not seen: the machine was restarted, or it was killed with its shim"
 	return errors.Join(live.write(), os.RemoveAll(filepath.Join(dir, "run")))
-}
-
-// ReadJobs returns the jobs that dir remembers, oldest first; those that run still have no Ended.
-func ReadJobs(dir string) ([]Job, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read jobs: %w", err)
-	}
-	var out []Job
-	for _, e := range entries {
-		if !e.IsDir() || !instanceID.MatchString(e.Name()) {
-			continue
-		}
-		path := filepath.Join(dir, e.Name(), jobFile)
-		info, err := os.Stat(path)
-		if errors.Is(err, os.ErrNotExist) { // about to be started, or just forgotten
-			continue
-		} else if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
-		}
-		if info.Size() > maxJob {
-			return nil, fmt.Errorf("read jobs: %s has %d bytes: too many", path, info.Size())
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
-		}
-		var j Job
-		if err := json.Unmarshal(b, &j); err != nil || j.Version != jobVersion || j.ID != e.Name() {
-			return nil, fmt.Errorf("read jobs: %s is no job of this version (%w)", path, err)
-		}
-		out = append(out, j)
-	}
-	slices.SortFunc(out, func(a, b Job) int { return a.Started.Compare(b.Started) })
-	return out, nil
-}
-
-// forgetJobs removes the oldest ended jobs beyond keptJobs.
-func forgetJobs(dir string) error {
-	list, err := ReadJobs(dir)
-	if err != nil {
-		return err
-	}
-	list = slices.DeleteFunc(list, func(j Job) bool { return j.Ended.IsZero() })
-	for len(list) > keptJobs {
-		if err := os.RemoveAll(filepath.Join(dir, list[0].ID)); err != nil {
-			return fmt.Errorf("forget job: %w", err)
-		}
-		list = list[1:]
-	}
-	return nil
 }
 
 // numberOf returns the number at the end of a job's name, 0 if there is none.

@@ -17,24 +17,14 @@ func jobRelease(w *world) Release {
 	return r
 }
 
-// jobEnd waits until dir remembers that the job has ended.
-func jobEnd(t *testing.T, w *world, r Release, id string) Job {
+// jobEnd waits until the job has ended and that is written down.
+func jobEnd(t *testing.T, w *world, r Release, j Job) Job {
 	t.Helper()
-	var found Job
-	w.until("the end of the job", func([]Instance) bool {
-		list, err := ReadJobs(r.JobDir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, j := range list {
-			if j.ID == id && !j.Ended.IsZero() {
-				found = j
-				return true
-			}
-		}
-		return false
-	})
-	return found
+	got, err := w.sup.AwaitJob(t.Context(), "blog", r.JobDir, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }
 
 func TestJob_EndsAndIsRemembered(t *testing.T) {
@@ -47,7 +37,7 @@ func TestJob_EndsAndIsRemembered(t *testing.T) {
 	if j.Name != "cron.nightly.1" || j.Pid == 0 || j.Exit != nil {
 		t.Errorf("%+v", j)
 	}
-	got := jobEnd(t, w, r, j.ID)
+	got := jobEnd(t, w, r, j)
 	if got.Exit == nil || got.Exit.Code != 3 || got.By != "ann" || got.Problem != "" {
 		t.Errorf("%+v, exit %+v", got, got.Exit)
 	}
@@ -86,7 +76,7 @@ func TestJob_OutlivesTheServer(t *testing.T) {
 	if err := w.sup.StopJob(t.Context(), "blog", j.Name); err != nil {
 		t.Fatal(err)
 	}
-	if got := jobEnd(t, w, r, j.ID); got.Exit == nil || got.Problem != "stopped" {
+	if got := jobEnd(t, w, r, j); got.Exit == nil || got.Problem != "stopped" {
 		t.Errorf("%+v", got)
 	}
 	if err := w.sup.StopJob(t.Context(), "blog", j.Name); !isJobError(err) {
@@ -96,7 +86,7 @@ func TestJob_OutlivesTheServer(t *testing.T) {
 	if err != nil || next.Name != "run.2" {
 		t.Errorf("%+v, %v", next, err)
 	}
-	jobEnd(t, w, r, next.ID)
+	jobEnd(t, w, r, next)
 }
 
 func TestJob_EndsAtItsTimeLimit(t *testing.T) {
@@ -106,7 +96,7 @@ func TestJob_EndsAtItsTimeLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := jobEnd(t, w, r, j.ID); got.Problem != "ended: its time limit of 50ms was over" {
+	if got := jobEnd(t, w, r, j); got.Problem != "ended: its time limit of 50ms was over" {
 		t.Errorf("%+v", got)
 	}
 }

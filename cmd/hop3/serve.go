@@ -166,6 +166,10 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 		return errors.Join(err, stopMetrics(), sshListener.Close(), httpListener.Close())
 	}
 	booted := s.pipeline.Boot(ctx) // before anybody can call: whoever changes an app waits for its start
+	timed := make(chan struct{})
+	clock, stopClock := context.WithCancel(ctx)
+	go func() { defer close(timed); booted(); s.pipeline.RunCron(clock) }()
+	defer func() { stopClock(); <-timed }()
 	go func() { ends <- s.router.Serve(httpListener) }()
 	go func() { ends <- s.ssh.Serve(sshListener) }()
 	if _, err := fmt.Fprintf(stdout, "hop3 ready ssh=%s http=%s data=%s\n", sshListener.Addr(), httpListener.Addr(), s.c.Data); err != nil {

@@ -243,7 +243,9 @@ func (c *Call) parse(args []string) ([]string, error) {
 
 // interspersed reports whether flags may stand between operands: not where
 // the operands are another program's command line.
-func (c *Command) interspersed() bool { return c.Name != "run" && c.Name != "enter" }
+func (c *Command) interspersed() bool {
+	return c.Name != "run" && c.Name != "run:detached" && c.Name != "enter"
+}
 
 // chooseApp finds the app of a call: -a, else the first operand, else the
 // only app that the key may see. It asks whether the key may use it.

@@ -21,6 +21,7 @@ var rights = map[string]state.Role{
 	"deploy": state.Deploy, "plan": state.Deploy, "builds": state.View, "builds:cancel": state.Deploy, "events": state.View,
 	"config": state.View, "config:get": state.Operate, "config:set": state.Operate, "config:unset": state.Operate, "config:import": state.Operate, "config:export": state.Operate,
 	"ps": state.View, "ps:scale": state.Operate, "ps:restart": state.Operate, "ps:stop": state.Operate, "ps:start": state.Operate, "ps:rebuild": state.Deploy,
+	"run:detached": state.Operate, "cron": state.View, "cron:run": state.Operate,
 	"run": state.Operate, "logs": state.View, "logs:build": state.Deploy,
 	"releases": state.View, "releases:info": state.View, "rollback": state.Operate,
 	"domains": state.View, "domains:add": state.Operate, "domains:remove": state.Operate,

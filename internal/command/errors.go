@@ -88,7 +88,7 @@ func exitCode(err error) int {
 		return ExitCancelled
 	case is[*Usage](err), is[*state.Invalid](err), is[*certs.InvalidError](err):
 		return ExitUsage
-	case is[*state.NotFound](err), is[*AppMissing](err), is[*procman.UnknownTypeError](err):
+	case is[*state.NotFound](err), is[*AppMissing](err), is[*procman.UnknownTypeError](err), is[*procman.JobError](err):
 		return ExitNotFound
 	case is[*Denied](err):
 		return ExitDenied

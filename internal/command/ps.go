@@ -21,7 +21,7 @@ func psCommands() []*Command {
 		{Name: "ps", Group: "processes", Usage: "[APP]", Short: "list the processes", Role: state.View, App: OneApp, JSON: true, Run: ps},
 		{Name: "ps:scale", Group: "processes", Usage: "[APP] [TYPE=N | TYPE+N | TYPE-N]…", Short: "show or set how many processes of each type run", Example: "ps:scale blog web=2 worker+1", Role: state.Operate, App: OneApp, Max: -1, JSON: true, Run: psScale},
 		{Name: "ps:restart", Group: "processes", Usage: "[APP] [TYPE[.N]]…", Short: "replace processes without losing a request", Role: state.Operate, App: OneApp, Max: -1, Run: psRestart},
-		{Name: "ps:stop", Group: "processes", Usage: "[APP]", Short: "stop all processes", Role: state.Operate, App: OneApp, Run: psStop},
+		{Name: "ps:stop", Group: "processes", Usage: "[APP] [run.N]…", Short: "stop all processes, or end what run:detached or cron started", Role: state.Operate, App: OneApp, Max: -1, Run: psStop},
 		{Name: "ps:start", Group: "processes", Usage: "[APP]", Short: "start what ps:stop stopped", Role: state.Operate, App: OneApp, Run: psStart},
 		{Name: "ps:rebuild", Group: "processes", Usage: "[APP] [--no-cache]", Short: "build the deployed commit again and deploy it", Role: state.Deploy, App: OneApp, Run: psRebuild,
 			Flags: func(f *pflag.FlagSet) { f.Bool("no-cache", false, "rebuild the dependencies too") }},
@@ -49,6 +49,11 @@ func ps(_ context.Context, c *Call) error {
 		}
 		list = append(list, j)
 		rows = append(rows, []string{j.Name, string(j.State), number(j.Pid), number(j.Port), j.Release, j.Since, strconv.Itoa(j.Restarts), orDash(j.Exit)})
+	}
+	for _, job := range c.Procs.Jobs(c.App) {
+		j := processJSON{Name: job.Name, Type: job.Name[:strings.LastIndexByte(job.Name, '.')], Pid: job.Pid, State: procman.Ready, Release: releaseName(job.Release), Since: when(job.Started)}
+		list = append(list, j)
+		rows = append(rows, []string{j.Name, string(j.State), number(j.Pid), number(j.Port), j.Release, j.Since, "0", "-"})
 	}
 	return c.answer(struct {
 		Version   int           `json:"version"`
@@ -164,6 +169,15 @@ func psRestart(ctx context.Context, c *Call) error {
 }
 
 func psStop(ctx context.Context, c *Call) error {
+	for _, name := range c.Args {
+		if err := c.Procs.StopJob(ctx, c.App, name); err != nil {
+			return err
+		}
+		c.say("-----> %s is stopped", name)
+	}
+	if len(c.Args) > 0 {
+		return nil
+	}
 	if err := c.Pipeline.SetStopped(ctx, c.request(), true); err != nil {
 		return err
 	}

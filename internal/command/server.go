@@ -26,7 +26,7 @@ func helpCommand() *Command {
 // Table returns every command.
 func Table() []*Command {
 	table := slices.Concat(
-		appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), enterCommands(), logCommands(),
+		appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), jobCommands(), enterCommands(), logCommands(),
 		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), keyCommands(), eventCommands(),
 		explainCommands(), doctorCommands(), serverCommands(),
 	)

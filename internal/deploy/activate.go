@@ -126,6 +126,7 @@ func (p *Pipeline) promote(a activation, number int) error {
 		app.Current, app.Config = number, a.config
 		return nil
 	})
+	p.clock.wake()
 	return err
 }
 
@@ -196,7 +197,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		Hosts:     p.hosts(app, rel),
 		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries},
 		UID:       app.UID,
-		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name),
+		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name), JobDir: p.JobDir(app.Name),
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
 		URL: p.URL(app.Name), Maintenance: maintenancePage(app),
 	}

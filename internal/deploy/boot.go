@@ -66,6 +66,9 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 
 // bootApp needs the app's turn.
 func (p *Pipeline) bootApp(ctx context.Context, app *state.App) error {
+	if err := p.Supervisor.AdoptJobs(app.Name, p.JobDir(app.Name)); err != nil {
+		p.Log.WithField("app", app.Name).WithError(err).Error("jobs of the last run were not taken over")
+	}
 	repo, err := receive.Init(p.repoDir(app.Name)) // a crash may have come before it was made
 	if err != nil {
 		return err

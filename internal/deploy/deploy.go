@@ -60,11 +60,12 @@ type Pipeline struct {
 	limits atomic.Pointer[limits]
 	builds chan struct{} // one token per build under way
 	gc     sync.Mutex    // held by a collection
+	clock  clock
 }
 
 // New returns a pipeline.
 func New(o Options) *Pipeline {
-	p := &Pipeline{Options: o, builds: make(chan struct{}, max(1, o.Builds))}
+	p := &Pipeline{Options: o, builds: make(chan struct{}, max(1, o.Builds)), clock: clock{changed: make(chan struct{}, 1)}}
 	p.base, p.end = context.WithCancelCause(context.Background())
 	p.SetLimits(o.MinFree, o.KeepReleases)
 	return p
@@ -119,6 +120,9 @@ func (p *Pipeline) releaseDir(app string, number int) string {
 
 // runDir is where procman records which instances of the app there are.
 func (p *Pipeline) runDir(app string) string { return filepath.Join(p.Store.AppDir(app), "run") }
+
+// JobDir is where procman keeps the app's one-off processes, those that have ended too.
+func (p *Pipeline) JobDir(app string) string { return filepath.Join(p.Store.AppDir(app), "jobs") }
 
 // LogDir is where the logs of the app's processes lie.
 func (p *Pipeline) LogDir(app string) string { return filepath.Join(p.Store.AppDir(app), "logs") }

@@ -228,6 +228,7 @@ func (p *Pipeline) adjust(ctx context.Context, r Request, restart []string, chan
 	}
 	commit := func() error {
 		_, err := p.Store.Update(r.App, func(a *state.App) error { change(a); return nil })
+		p.clock.wake()
 		return err
 	}
 	rel, ok := app.CurrentRelease()
@@ -258,6 +259,9 @@ func (p *Pipeline) Destroy(ctx context.Context, r Request) error {
 	}
 	if err := p.Supervisor.Stop(ctx, r.App); err != nil {
 		return fmt.Errorf("stop %s: %w", r.App, err)
+	}
+	if err := p.Supervisor.EndJobs(ctx, r.App); err != nil {
+		return fmt.Errorf("stop the jobs of %s: %w", r.App, err)
 	}
 	return p.Store.Destroy(r.App)
 }

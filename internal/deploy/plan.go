@@ -62,6 +62,10 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 		}
 	}
 	rel.StartTimeout, rel.Watch = m.StartTimeout, m.Watch
+	rel.Cron = nil
+	for _, c := range m.Cron {
+		rel.Cron = append(rel.Cron, state.Cron{Name: c.Name, Schedule: c.Schedule, Command: c.Command})
+	}
 	rel.Processes = nil
 	rel.Health = state.Health{Path: m.Health.Path, Interval: m.Health.Interval, Timeout: m.Health.Timeout, Retries: m.Health.Retries, Command: m.Health.Command}
 	for _, p := range plan.Processes {
@@ -134,10 +138,13 @@ func checkManifest(p detect.Plan) error {
 			return &Failure{What: "hop3.toml [domains] list: " + err.Error(), Mend: hintOf(err), Why: "not deployable", Status: err}
 		}
 	}
+	for _, c := range m.Cron {
+		if _, err := parseSchedule(c.Schedule); err != nil {
+			return &Failure{What: fmt.Sprintf("the schedule %q of the cron entry %s is not one: %v", c.Schedule, c.Name, err), Mend: "five fields (minute hour day month weekday), or @hourly, @daily, @weekly, @monthly, @every 10m", Why: "not deployable", Status: err}
+		}
+	}
 	var what string
 	switch {
-	case len(m.Cron) > 0:
-		what = "[cron] entries"
 	case len(m.Volumes) > 0:
 		what = "[[volumes]]; /data is kept for every app"
 	case m.Postdeploy != "":

@@ -37,6 +37,9 @@ func (p *Pipeline) Rename(ctx context.Context, r Request, name string) error {
 	if err := p.checkHosts(name, []string{name + "." + p.Domain}); err != nil {
 		return err
 	}
+	if jobs := p.Supervisor.Jobs(r.App); len(jobs) > 0 { // their folders would move away under them
+		return &state.Conflict{What: fmt.Sprintf("%s runs: it knows its app by the old name", jobs[0].Name), Mend: fmt.Sprintf("wait for it, or stop it: ps:stop %s %s", r.App, jobs[0].Name)}
+	}
 	ctx = context.WithoutCancel(ctx) // half a rename helps nobody
 	next := *app
 	next.Name = name

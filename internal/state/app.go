@@ -79,6 +79,7 @@ type Release struct {
 
 	Processes      []Process         `json:"processes,omitempty"`
 	Formation      map[string]int    `json:"formation,omitempty"` // defaults of the app's own files
+	Cron           []Cron            `json:"cron,omitempty"`
 	Static         string            `json:"static,omitempty"`
 	ReleaseCommand string            `json:"release_command,omitempty"`
 	Env            map[string]string `json:"env,omitempty"` // defaults of the app's own files, lowest precedence
@@ -102,6 +103,13 @@ type Process struct {
 	CPUMillis   int64         `json:"cpu_millis,omitempty"`
 	Pids        int64         `json:"pids,omitempty"`
 	Exclusive   bool          `json:"exclusive,omitempty"`
+}
+
+// A Cron is a command that runs by the clock.
+type Cron struct {
+	Name     string `json:"name"`
+	Schedule string `json:"schedule"` // cron's five fields, or @hourly and its like; UTC unless CRON_TZ= says otherwise
+	Command  string `json:"command"`
 }
 
 // Health tells how the readiness of a release's web processes is found.
