@@ -33,6 +33,7 @@ type Plan struct {
 	Nix      *NixFacts    `json:"-"`
 	Scheme   *SchemeFacts `json:"-"`
 	Cpp      *CppFacts    `json:"-"`
+	Rust     *RustFacts   `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

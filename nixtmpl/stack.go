@@ -24,6 +24,7 @@ func rules() map[string]rule {
 		"nix":    nixRule(),
 		"node":   nodeRule(),
 		"python": pythonRule(),
+		"rust":   rustRule(),
 		"scheme": schemeRule(),
 	}
 }
@@ -41,6 +42,7 @@ func runtimes() map[string]runtimeRule {
 		"go":     goRuntime(),
 		"node":   nodeRuntime(),
 		"python": pythonRuntime(),
+		"rust":   rustRuntime(),
 		"guile":  guileRuntime(),
 	}
 }

@@ -22,8 +22,9 @@ var update = flag.Bool("update", false, "rewrite the want/ files of the cases")
 // setForCases is the package set that the cases render for: small, and not today's newest of anything.
 func setForCases() RenderOptions {
 	return RenderOptions{
-		Name:           "blog",
-		Available:      map[string][]string{"go": {"1.24", "1.25"}, "node": {"20", "22", "23", "24"}, "python": {"3.13"}, "guile": {"3.0"}, "haunt": {"0.3"}},
+		Name: "blog",
+		Available: map[string][]string{"go": {"1.24", "1.25"}, "node": {"20", "22", "23", "24"}, "python": {"3.13"}, "guile": {"3.0"}, "haunt": {"0.3"},
+			"rust": {"1.85"}, "crystal": {"1.14"}, "haskell": {"9.6"}, "swift": {"6.0"}, "zig": {"0.13", "0.14"}},
 		PythonPackages: map[string]string{"flask": "3.1.1", "gunicorn": "23.0.0", "django": "5.2.3", "uvicorn": "0.32.0", "fastapi": "0.115.11"},
 	}
 }
