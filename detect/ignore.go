@@ -62,11 +62,14 @@ func ignored(t *tree, p Plan) []string {
 	return slices.Compact(list)
 }
 
-const mentionBudget = 32 << 20 // bytes that are read to find out who mentions a document
+const (
+	mentionBudget = 32 << 20 // bytes that are read to find out who mentions a document
+	mentionFiles  = 2_000    // files that are read for it: each costs a question to git
+)
 
 // unmentioned returns those of docs that neither a command nor a file outside docs names as a word or embeds by a pattern.
-// It reads each file once. When the tree has more text than mentionBudget, or was not
-// listed to its end, nothing is known and it returns none.
+// It reads each file once. When the tree has more text than mentionBudget or more
+// files than mentionFiles, or was not listed to its end, nothing is known and it returns none.
 func unmentioned(t *tree, p Plan, docs []string) []string {
 	if t.truncated {
 		return nil
@@ -80,14 +83,20 @@ func unmentioned(t *tree, p Plan, docs []string) []string {
 	for _, pr := range p.Processes {
 		drop([]byte(pr.Command))
 	}
-	budget := mentionBudget
+	var readers []string
 	for _, f := range t.order {
 		top, _, _ := strings.Cut(f, "/")
+		if !slices.Contains(docs, top) && !isLock(f) && !isMedia(f) {
+			readers = append(readers, f)
+		}
+	}
+	if len(readers) > mentionFiles {
+		return nil
+	}
+	budget := mentionBudget
+	for _, f := range readers {
 		if len(left) == 0 {
 			break
-		}
-		if slices.Contains(docs, top) || isLock(f) {
-			continue
 		}
 		text, ok := t.text(f, budget)
 		if !ok {
@@ -126,6 +135,15 @@ func wordByte(c byte) bool {
 func isLock(f string) bool {
 	switch path.Base(f) {
 	case "package-lock.json", "npm-shrinkwrap.json", "go.sum":
+		return true
+	}
+	return false
+}
+
+// isMedia reports whether a file cannot name another: pictures, fonts, sound.
+func isMedia(f string) bool {
+	switch strings.ToLower(path.Ext(f)) {
+	case ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".ico", ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".webm", ".pdf", ".zip", ".gz":
 		return true
 	}
 	return false

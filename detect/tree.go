@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxEntries = 50_000   // files and folders that are listed; a pushed node_modules stays out of it (skipDir)
+	maxEntries = 120_000  // files and folders that are listed; a pushed node_modules stays out of it (skipDir)
 	maxDepth   = 16       // folders below the root: real source trees rarely pass 10
 	maxFile    = 16 << 20 // a manifest; the largest lock files seen have 5 MB
 	maxSource  = 1 << 20  // a source file that is read for its imports
@@ -23,15 +23,14 @@ const (
 // large its top is known. Symbolic links are as if they were not there.
 type tree struct {
 	fsys      fs.FS
-	files     map[string]int64 // size by path
 	dirs      map[string]bool
-	order     []string // files, sorted
-	byDir     map[string][]string
+	order     []string            // files, sorted
+	byDir     map[string][]string // files by folder, sorted
 	truncated bool
 }
 
 func load(fsys fs.FS) (*tree, error) {
-	t := &tree{fsys: fsys, files: map[string]int64{}, dirs: map[string]bool{".": true}}
+	t := &tree{fsys: fsys, dirs: map[string]bool{".": true}, byDir: map[string][]string{}}
 	level := []string{"."}
 	for depth := 0; len(level) > 0; depth++ {
 		if depth > maxDepth {
@@ -49,10 +48,6 @@ func load(fsys fs.FS) (*tree, error) {
 		level = next
 	}
 	slices.Sort(t.order)
-	t.byDir = map[string][]string{}
-	for _, f := range t.order {
-		t.byDir[path.Dir(f)] = append(t.byDir[path.Dir(f)], f)
-	}
 	return t, nil
 }
 
@@ -62,13 +57,21 @@ func (t *tree) list(dir string) (sub []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read folder %s: %w", dir, err)
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	byName := func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) }
+	if !slices.IsSortedFunc(entries, byName) {
+		slices.SortFunc(entries, byName)
+	}
+	prefix := dir + "/"
+	if dir == "." {
+		prefix = ""
+	}
+	var files []string
 	for _, e := range entries {
-		if len(t.files)+len(t.dirs) >= maxEntries {
+		if len(t.order)+len(files)+len(t.dirs) >= maxEntries {
 			t.truncated = true
-			return nil, nil
+			break
 		}
-		name := path.Join(dir, e.Name())
+		name := prefix + e.Name()
 		switch {
 		case e.IsDir():
 			t.dirs[name] = true
@@ -76,15 +79,29 @@ func (t *tree) list(dir string) (sub []string, err error) {
 				sub = append(sub, name)
 			}
 		case e.Type().IsRegular():
-			info, err := e.Info()
-			if err != nil {
-				return nil, fmt.Errorf("stat %s: %w", name, err)
-			}
-			t.files[name] = info.Size()
-			t.order = append(t.order, name)
+			files = append(files, name)
 		}
 	}
+	if len(files) > 0 {
+		t.byDir[dir] = files
+		t.order = append(t.order, files...)
+	}
+	if t.truncated {
+		return nil, nil
+	}
 	return sub, nil
+}
+
+// size is how many bytes a file has, 0 when it is not there.
+func (t *tree) size(name string) int64 {
+	if !t.has(name) {
+		return 0
+	}
+	info, err := fs.Stat(t.fsys, name)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // skipDir reports whether a folder holds what tools put there, not what the app's author wrote: its content is not listed.
@@ -105,10 +122,33 @@ func (t *tree) sub(dir string) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open folder %s: %w", dir, err)
 	}
-	return load(fsys)
+	if t.truncated {
+		return load(fsys) // there may be more of it
+	}
+	return t.part(fsys, dir+"/"), nil
 }
 
-func (t *tree) has(name string) bool { _, ok := t.files[name]; return ok }
+// part is the listing of what begins with prefix.
+func (t *tree) part(fsys fs.FS, prefix string) *tree {
+	p := &tree{fsys: fsys, dirs: map[string]bool{".": true}, byDir: map[string][]string{}}
+	for _, f := range t.order {
+		if name, ok := strings.CutPrefix(f, prefix); ok {
+			p.order = append(p.order, name)
+			p.byDir[path.Dir(name)] = append(p.byDir[path.Dir(name)], name)
+		}
+	}
+	for d := range t.dirs {
+		if name, ok := strings.CutPrefix(d, prefix); ok {
+			p.dirs[name] = true
+		}
+	}
+	return p
+}
+
+func (t *tree) has(name string) bool {
+	_, ok := slices.BinarySearch(t.order, name)
+	return ok
+}
 
 // first returns the first of names that is a file of t.
 func (t *tree) first(names ...string) string {
@@ -145,7 +185,7 @@ func (t *tree) read(name string) ([]byte, error) {
 
 // source returns a source file's content, nil if it is not there or too large to be one.
 func (t *tree) source(name string) []byte {
-	if size, ok := t.files[name]; !ok || size > maxSource {
+	if !t.has(name) || t.size(name) > maxSource {
 		return nil
 	}
 	b, err := t.read(name)

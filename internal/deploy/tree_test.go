@@ -1,0 +1,136 @@
+package deploy_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hop3/detect"
+	"hop3/receive"
+)
+
+// commit puts files, by name and content, into a new bare repository. It returns their commit.
+func commit(tb testing.TB, files map[string]string) (*receive.Repo, string) {
+	tb.Helper()
+	dir := tb.TempDir()
+	var stream bytes.Buffer
+	fmt.Fprintf(&stream, "commit refs/heads/main\ncommitter a <a@b> 0 +0000\ndata 1\nx\n")
+	for name, text := range files {
+		mode := "100644"
+		if target, link := strings.CutPrefix(text, "-> "); link {
+			mode, text = "120000", target
+		}
+		fmt.Fprintf(&stream, "M %s inline %s\ndata %d\n%s\n", mode, name, len(text), text)
+	}
+	run := func(stdin string, args ...string) string {
+		cmd := exec.Command("git", args...)
+		cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := cmd.Output()
+		if err != nil {
+			tb.Fatalf("git %v: %v", args, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	run("", "init", "-q", "--bare")
+	run(stream.String(), "fast-import", "--quiet")
+	repo, err := receive.Open(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return repo, run("", "rev-parse", "refs/heads/main")
+}
+
+// large is a tree of n source files in some hundred folders beside an app.
+func large(n int, app map[string]string) map[string]string {
+	for i := range n {
+		app[fmt.Sprintf("packages/p%d/src/d%d/f%d.js", i%40, i%400, i)] = "export const x = 1; // see README.txt\n"
+	}
+	return app
+}
+
+// BenchmarkDetect_LargePush plans a pushed tree of 100,000 files: "list" is what git takes to name them, "plan" the rest.
+func BenchmarkDetect_LargePush(b *testing.B) {
+	for name, app := range map[string]map[string]string{
+		"node": {"package.json": `{"scripts":{"start":"node index.js"}}`, "index.js": "", "README.md": ""},
+		"go":   {"go.mod": "module x\n", "main.go": "package main\nfunc main() {}\n", "README.md": ""},
+		"none": {"README.md": ""},
+	} {
+		repo, id := commit(b, large(100_000, app))
+		b.Run(name+"/list", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := repo.Tree(b.Context(), id); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		tree, err := repo.Tree(b.Context(), id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name+"/plan", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := detect.Detect(tree); (err != nil) != (name == "none") {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// TestDetect_FolderAndCommitAgree checks that a folder and its commit have the same plan, and that neither reads through links.
+func TestDetect_FolderAndCommitAgree(t *testing.T) {
+	for _, dir := range examples(t) {
+		folder := os.DirFS(dir)
+		files := map[string]string{"link.txt": "-> README.md", "requirements-link.txt": "-> /etc/passwd"}
+		err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := fs.ReadFile(folder, name)
+			files[name] = string(b)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		repo, id := commit(t, files)
+		tree, err := repo.Tree(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := answer(folder), answer(tree); a != b {
+			t.Errorf("%s: the folder says\n%s\nthe commit\n%s", dir, a, b)
+		}
+	}
+}
+
+func examples(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob("../../examples/*/README.md")
+	if err != nil || len(list) == 0 {
+		t.Fatal("no examples", err)
+	}
+	for i := range list {
+		list[i] = filepath.Dir(list[i])
+	}
+	return list
+}
+
+func answer(fsys fs.FS) string {
+	p, err := detect.Detect(fsys)
+	if err != nil {
+		return string(detect.ErrorJSON(err))
+	}
+	b, err := p.JSON()
+	if err != nil {
+		return err.Error()
+	}
+	return string(b) + detect.Explain(p) + strings.Join(p.Ignored, "\n")
+}
