@@ -159,7 +159,7 @@ func foreignManifests() []foreignManifest {
 		{"Gemfile", "ruby"}, {"composer.json", "php"}, {"mix.exs", "elixir"}, {"pom.xml", "java"},
 		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
 		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
-		{"shard.yml", "crystal"}, {"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},
+		{"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},
 		{"deno.json", "deno"}, {"deno.jsonc", "deno"},
 		{"cpanfile", "perl"}, {"go.work", "go"},
 	}

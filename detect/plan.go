@@ -22,18 +22,19 @@ type Plan struct {
 	Static     string     `json:"static"`  // the folder that the router serves, slash-separated
 	Warnings   []string   `json:"warnings"`
 
-	Root     string       `json:"-"` // where in the tree the application lives, "." or slash-separated
-	Ignored  []string     `json:"-"` // paths below Root that no build depends on, sorted
-	Winner   Candidate    `json:"-"` // the stack, with all that speaks for it
-	Rejected []Candidate  `json:"-"` // stacks that also claimed the tree, with why they lost
-	Manifest Manifest     `json:"-"`
-	Go       *GoFacts     `json:"-"`
-	Node     *NodeFacts   `json:"-"`
-	Python   *PythonFacts `json:"-"`
-	Nix      *NixFacts    `json:"-"`
-	Scheme   *SchemeFacts `json:"-"`
-	Cpp      *CppFacts    `json:"-"`
-	Rust     *RustFacts   `json:"-"`
+	Root     string        `json:"-"` // where in the tree the application lives, "." or slash-separated
+	Ignored  []string      `json:"-"` // paths below Root that no build depends on, sorted
+	Winner   Candidate     `json:"-"` // the stack, with all that speaks for it
+	Rejected []Candidate   `json:"-"` // stacks that also claimed the tree, with why they lost
+	Manifest Manifest      `json:"-"`
+	Go       *GoFacts      `json:"-"`
+	Node     *NodeFacts    `json:"-"`
+	Python   *PythonFacts  `json:"-"`
+	Nix      *NixFacts     `json:"-"`
+	Scheme   *SchemeFacts  `json:"-"`
+	Cpp      *CppFacts     `json:"-"`
+	Rust     *RustFacts    `json:"-"`
+	Crystal  *CrystalFacts `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

@@ -20,12 +20,13 @@ type rule struct {
 
 func rules() map[string]rule {
 	return map[string]rule{
-		"go":     goRule(),
-		"nix":    nixRule(),
-		"node":   nodeRule(),
-		"python": pythonRule(),
-		"rust":   rustRule(),
-		"scheme": schemeRule(),
+		"crystal": crystalRule(),
+		"go":      goRule(),
+		"nix":     nixRule(),
+		"node":    nodeRule(),
+		"python":  pythonRule(),
+		"rust":    rustRule(),
+		"scheme":  schemeRule(),
 	}
 }
 
@@ -39,11 +40,12 @@ type runtimeRule struct {
 
 func runtimes() map[string]runtimeRule {
 	return map[string]runtimeRule{
-		"go":     goRuntime(),
-		"node":   nodeRuntime(),
-		"python": pythonRuntime(),
-		"rust":   rustRuntime(),
-		"guile":  guileRuntime(),
+		"crystal": crystalRuntime(),
+		"go":      goRuntime(),
+		"node":    nodeRuntime(),
+		"python":  pythonRuntime(),
+		"rust":    rustRuntime(),
+		"guile":   guileRuntime(),
 	}
 }
 
