@@ -18,6 +18,7 @@ func buildCommands() []*Command {
 			Flags: func(f *pflag.FlagSet) { ref(f); f.Bool("no-cache", false, "rebuild the dependencies too") }},
 		{Name: "plan", Group: "releases", Usage: "[APP] [--ref REF]", Short: "build the deployed commit and show what deploying it would do, as git push -o plan", Example: "plan blog --ref main~1", Role: state.Deploy, App: OneApp, JSON: true, Run: plan, Flags: ref},
 		{Name: "builds", Group: "builds", Usage: "[APP]", Short: "list what builds or waits now, and how the last ones ended", Role: state.View, App: OneApp, JSON: true, Run: builds},
+		{Name: "builds:attach", Group: "builds", Usage: "[APP]", Short: "show the build that is under way, from its beginning, and end as it does", Role: state.Deploy, App: OneApp, Run: buildsAttach},
 		{Name: "builds:cancel", Group: "builds", Usage: "[APP]", Short: "cancel the build that is under way", Role: state.Deploy, App: OneApp, Run: buildsCancel},
 	}
 }
@@ -83,6 +84,9 @@ func builds(_ context.Context, c *Call) error {
 		Builds  []buildJSON `json:"builds"`
 	}{1, c.App, list}, func(w io.Writer) { table(w, rows) })
 }
+
+// buildsAttach listens; going away cancels nothing.
+func buildsAttach(ctx context.Context, c *Call) error { return c.Pipeline.Attach(ctx, c.App, c.Out) }
 
 func buildsCancel(_ context.Context, c *Call) error {
 	t, err := c.Pipeline.Cancel(c.App, c.Who)

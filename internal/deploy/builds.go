@@ -20,14 +20,15 @@ type DeployOptions struct {
 
 // Deploy builds a commit of the app's repository and makes it live. The branch
 // stays where it is: it follows pushes, as with a rollback.
-func (p *Pipeline) Deploy(ctx context.Context, r Request, d DeployOptions) error {
+func (p *Pipeline) Deploy(ctx context.Context, r Request, d DeployOptions) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	what := "a deploy"
 	if d.Rebuild {
 		what = "a rebuild"
 	}
-	t := &ticket{who: r.By, what: what, stop: cancel}
+	t := building(r.By, what, r.Talk, cancel)
+	defer func() { t.finish(err) }()
 	app, leave, err := p.changeTurnOf(ctx, r, t)
 	if err != nil {
 		return err
@@ -38,10 +39,11 @@ func (p *Pipeline) Deploy(ctx context.Context, r Request, d DeployOptions) error
 
 // Plan builds a commit of the app's repository and returns what deploying it
 // would do; nothing that runs changes. With ref "" it is the deployed commit.
-func (p *Pipeline) Plan(ctx context.Context, r Request, ref string) (Preview, error) {
+func (p *Pipeline) Plan(ctx context.Context, r Request, ref string) (plan Preview, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t := &ticket{who: r.By, what: "a plan", stop: cancel}
+	t := building(r.By, "a plan", r.Talk, cancel)
+	defer func() { t.finish(err) }()
 	app, leave, err := p.turnOf(ctx, r, t)
 	if err != nil {
 		return Preview{}, err
@@ -50,7 +52,6 @@ func (p *Pipeline) Plan(ctx context.Context, r Request, ref string) (Preview, er
 	if rel, ok := app.CurrentRelease(); ok && ref == "" {
 		ref = rel.Commit
 	}
-	var plan Preview
 	err = p.deployStored(ctx, r, app, t, DeployOptions{Ref: ref}, options{plan: &plan})
 	if errors.Is(err, errPlanned) {
 		return plan, nil
@@ -92,6 +93,35 @@ func (p *Pipeline) deployStored(ctx context.Context, r Request, app *state.App, 
 	a := activation{app: r.App, command: true, ticket: t}
 	a.release.Commit, a.release.Subject, a.release.By, a.release.Change = commit, info.Subject, r.By, verb+short(commit)
 	return p.deploy(ctx, r.Talk, a, src, o, started, func() error { return nil })
+}
+
+// Attach writes what the build of an app that is under way says, from its beginning, and returns when it has ended, with its
+// error. With none under way it takes the first that waits; a *state.Conflict says that there is none.
+func (p *Pipeline) Attach(ctx context.Context, app string, w io.Writer) error {
+	t := p.queue.build(app)
+	if t == nil {
+		return &state.Conflict{What: "no build of " + app + " is under way", Mend: "see how the last ones ended: builds " + app + "; their log: logs:build " + app}
+	}
+	if err := t.talk.Replay(ctx, t.done, w); err != nil {
+		return err
+	}
+	return t.err
+}
+
+// build returns the build that holds the app, else the first that waits, nil if there is none.
+func (q *queue) build(app string) *ticket {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.apps[app]
+	if l == nil {
+		return nil
+	}
+	for _, t := range slices.Concat([]*ticket{l.holder}, l.waiting) {
+		if t != nil && t.talk != nil {
+			return t
+		}
+	}
+	return nil
 }
 
 // A Task is something that changes an app, or waits to.

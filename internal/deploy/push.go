@@ -59,7 +59,7 @@ func (p *Pipeline) Push(ctx context.Context, app, by string, push *receive.Push)
 	return err
 }
 
-func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *receive.Push, o options) error {
+func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *receive.Push, o options) (err error) {
 	started := time.Now()
 	info, err := push.Commit(ctx)
 	if err != nil {
@@ -69,7 +69,9 @@ func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *
 	talk.Step("hop3 %s · %s · %s %s %q", p.Version, name, branch, short(push.New), info.Subject)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t := &ticket{who: by, what: "a push of " + short(push.New), commit: push.New, stop: cancel}
+	t := building(by, "a push of "+short(push.New), talk, cancel)
+	t.commit = push.New
+	defer func() { t.finish(err) }()
 	leave, err := p.enter(ctx, talk, name, t)
 	if err != nil {
 		return err

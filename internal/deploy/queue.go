@@ -31,6 +31,21 @@ type ticket struct {
 	stop      context.CancelCauseFunc // ends the build; nil for what builds nothing
 	passed    bool                    // from here on it completes
 	stopped   bool
+
+	talk *Talk         // of what builds: builds:attach listens to it
+	done chan struct{} // closed when it has ended, with err
+	err  error
+}
+
+// building makes a ticket of something that builds. Whoever makes it calls finish.
+func building(who, what string, talk *Talk, stop context.CancelCauseFunc) *ticket {
+	return &ticket{who: who, what: what, talk: talk, stop: stop, done: make(chan struct{})}
+}
+
+// finish tells those who listen how it ended.
+func (t *ticket) finish(err error) {
+	t.err = err
+	close(t.done)
 }
 
 // enter waits until t may change the app, and returns what gives the place

@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -18,11 +19,46 @@ type Talk struct {
 	w       io.Writer
 	values  []string // that are masked
 	secrets *strings.Replacer
+
+	said    []string      // what was written, for those who listen later
+	dropped int           // lines before those of said
+	more chan struct{} // closed and replaced when something is said
 }
+
+// transcript bounds how many of the last lines a Talk remembers: a verbose build says more than anybody reads again.
+const transcript = 5000
 
 // NewTalk returns a Talk that writes to w.
 func NewTalk(w io.Writer) *Talk {
-	return &Talk{w: w, secrets: strings.NewReplacer()}
+	return &Talk{w: w, secrets: strings.NewReplacer(), more: make(chan struct{})}
+}
+
+// Replay writes what was said so far to w, and what is said from now on, until done is closed or ctx ends.
+func (t *Talk) Replay(ctx context.Context, done <-chan struct{}, w io.Writer) error {
+	for next := 0; ; {
+		t.mu.Lock()
+		lines, first, more := t.said, t.dropped, t.more
+		t.mu.Unlock()
+		next = max(next, first)
+		for _, line := range lines[next-first:] {
+			if _, err := io.WriteString(w, line); err != nil {
+				return fmt.Errorf("replay: %w", err)
+			}
+		}
+		next = first + len(lines)
+		select {
+		case <-more:
+			continue
+		default:
+		}
+		select {
+		case <-more:
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // minSecret is the length from which a setting's value is masked in output:
@@ -73,8 +109,15 @@ func (t *Talk) line(prefix, format string, a ...any) {
 	defer t.mu.Unlock()
 	for line := range strings.SplitSeq(t.secrets.Replace(text), "\n") {
 		// Losing the listener is noticed by who reads, not by who talks.
-		_, _ = fmt.Fprintf(t.w, "%s%s\n", prefix, strings.TrimRight(line, "\r"))
+		whole := prefix + strings.TrimRight(line, "\r") + "\n"
+		_, _ = io.WriteString(t.w, whole)
+		t.said = append(t.said, whole)
 	}
+	if excess := len(t.said) - transcript; excess > 0 {
+		t.said, t.dropped = slices.Clone(t.said[excess:]), t.dropped+excess // who replays holds the old slice
+	}
+	close(t.more)
+	t.more = make(chan struct{})
 }
 
 // Lines returns a writer whose lines appear below the step, with label before
