@@ -22,7 +22,7 @@ type Talk struct {
 
 	said    []string      // what was written, for those who listen later
 	dropped int           // lines before those of said
-	more chan struct{} // closed and replaced when something is said
+	more    chan struct{} // closed and replaced when something is said
 }
 
 // transcript bounds how many of the last lines a Talk remembers: a verbose build says more than anybody reads again.
