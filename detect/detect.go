@@ -31,6 +31,7 @@ type stack struct {
 func stacks() []stack {
 	return []stack{
 		{"nix", claimNix, planNix},                // the app's own recipe beats what we would guess
+		{"ruby", claimRuby, planRuby},             // a Rails app often carries scripts in other languages
 		{"go", claimGo, planGo},                   // go.mod at the root is never there by accident; package.json beside it builds assets
 		{"rust", claimRust, planRust},             // a crate with programs; one that is a Python module gives way
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end

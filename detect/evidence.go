@@ -29,7 +29,7 @@ func clues() map[string][]clue {
 	jvm := []clue{{weightLock, []string{"mvnw", "gradlew", "gradle.lockfile"}}, {weightWeak, []string{".java-version", ".sdkmanrc", "system.properties"}}}
 	return map[string][]clue{
 		"php":     {{weightLock, []string{"composer.lock", "artisan"}}, {weightEntry, []string{"index.php"}}},
-		"ruby":    {{weightLock, []string{"Gemfile.lock", "gems.locked"}}, {weightEntry, []string{"config.ru", "bin/rails"}}},
+		"ruby":    {{weightLock, []string{"Gemfile.lock", "gems.locked"}}, {weightEntry, []string{"config.ru", "bin/rails", "app.rb", "main.rb", "server.rb"}}},
 		"elixir":  {{weightLock, []string{"mix.lock"}}},
 		"go":      {{weightEntry, []string{"main.go"}}, {weightWeak, []string{"go.sum"}}},
 		"java":    jvm,

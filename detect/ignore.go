@@ -44,7 +44,7 @@ func isDoc(name string) bool {
 func ignored(t *tree, p Plan) []string {
 	list := append(slugIgnored(t, p.Manifest.Ignore), "flake.nix", "flake.lock") // which the build itself writes
 	site, _, _ := strings.Cut(p.Static, "/")
-	if m := p.Manifest.Build; p.Static == "." || len(p.Processes) > 0 || m.Before+m.Build+m.After != "" {
+	if m := p.Manifest.Build; p.Static == "." || p.Stack == "ruby" || len(p.Processes) > 0 || m.Before+m.Build+m.After != "" {
 		site = "" // more than the folder that is served counts
 	}
 	var docs []string
@@ -134,7 +134,7 @@ func wordByte(c byte) bool {
 // isLock reports whether a file is a lock file: those name thousands of packages, "docs" among them, and read nothing.
 func isLock(f string) bool {
 	switch path.Base(f) {
-	case "package-lock.json", "npm-shrinkwrap.json", "go.sum":
+	case "package-lock.json", "npm-shrinkwrap.json", "go.sum", "Gemfile.lock", "gems.locked", "composer.lock", "cpanfile.snapshot":
 		return true
 	}
 	return false

@@ -35,6 +35,7 @@ type Plan struct {
 	Cpp      *CppFacts     `json:"-"`
 	Rust     *RustFacts    `json:"-"`
 	Crystal  *CrystalFacts `json:"-"`
+	Ruby     *RubyFacts    `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

@@ -195,6 +195,14 @@ func (t *tree) source(name string) []byte {
 	return b
 }
 
+// small is read for manifests that people write: it is an error if the file is larger than maxSource.
+func (t *tree) small(name string) ([]byte, error) {
+	if t.size(name) > maxSource {
+		return nil, &ParseError{File: name, Msg: fmt.Sprintf("larger than %d MiB", maxSource>>20)}
+	}
+	return t.read(name)
+}
+
 // text returns a file's content, nil if it is binary or cannot be read. It is false if the file is larger than most.
 func (t *tree) text(name string, most int) ([]byte, bool) {
 	const head = 512

@@ -24,6 +24,7 @@ var clients = []client{
 	{"npm_config_registry", []string{"npm", "config", "get", "registry"}},
 	{"PIP_INDEX_URL", []string{"pip3", "config", "get", "global.index-url"}},
 	{"PIP_EXTRA_INDEX_URL", []string{"pip3", "config", "get", "global.extra-index-url"}},
+	{"BUNDLE_MIRROR__ALL", []string{"bundle", "config", "get", "mirror.all", "--parseable"}}, // mirror.all=ADDRESS
 	{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
 }
 
@@ -65,5 +66,5 @@ func ask(ctx context.Context, environ, argv []string) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "mirror.all=")
 }

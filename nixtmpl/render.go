@@ -50,11 +50,12 @@ func loadTemplates(fsys fs.FS) (*template.Template, error) {
 
 // RenderOptions are what a flake needs beside the plan. The zero value renders for real nixpkgs.
 type RenderOptions struct {
-	Name           string              // of the app; it names the derivations. "" = "app"
-	Nixpkgs        string              // flake reference of inputs.nixpkgs; "" = the app's [nix] nixpkgs, then DefaultNixpkgs
-	Available      map[string][]string // versions that the package set has, by runtime; nil = those of DefaultNixpkgs
-	PythonPackages map[string]string   // versions of the Python packages that the set has, by normalised name; nil = unknown
-	Hashes         map[string]string   // SRI by name of fixed output; one that is missing renders as FakeHash
+	Name           string                       // of the app; it names the derivations. "" = "app"
+	Nixpkgs        string                       // flake reference of inputs.nixpkgs; "" = the app's [nix] nixpkgs, then DefaultNixpkgs
+	Available      map[string][]string          // versions that the package set has, by runtime; nil = those of DefaultNixpkgs
+	PythonPackages map[string]string            // versions of the Python packages that the set has, by normalised name; nil = unknown
+	Packages       map[string]map[string]string // versions of other languages' packages that the set has, by language and name; nil = unknown
+	Hashes         map[string]string            // SRI by name of fixed output; one that is missing renders as FakeHash
 }
 
 // FakeHash is no file's hash: nix fetches, and names the right one in its error.

@@ -27,6 +27,7 @@ func rules() map[string]rule {
 		"python":  pythonRule(),
 		"rust":    rustRule(),
 		"scheme":  schemeRule(),
+		"ruby":    rubyRule(),
 	}
 }
 
@@ -46,6 +47,7 @@ func runtimes() map[string]runtimeRule {
 		"python":  pythonRuntime(),
 		"rust":    rustRuntime(),
 		"guile":   guileRuntime(),
+		"ruby":    rubyRuntime(),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // titles are how people write the names of stacks.
 var titles = map[string]string{
 	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
+	"ruby": "Ruby app", "php": "PHP app", "perl": "Perl app", "lua": "Lua app",
 	"procfile": "Procfile app", "nix": "app with its own flake",
 	"scheme": "Scheme app",
 	"cobol":  "COBOL app", "cpp": "C++ app", "crystal": "Crystal app", "haskell": "Haskell app", "rust": "Rust app", "swift": "Swift app", "zig": "Zig app",
