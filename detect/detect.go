@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"path"
 	"strings"
 )
 
@@ -43,6 +44,8 @@ func stacks() []stack {
 		{"procfile", claimProcfile, planProcfile}, // says how to start, not what it is: last
 	}
 }
+
+const maxNested = 4 // folders, each the only one of its parent, between the root and an app that nothing points to
 
 // Stacks returns the names of the stacks in the order in which they are tried.
 func Stacks() []string {
@@ -91,17 +94,22 @@ func detectIn(t *tree, dir string) (Plan, error) {
 	return p, nil
 }
 
-// detectNested plans the app in the only folder of a root where no stack was found; u is returned when that does not help.
+// detectNested plans the app in the only folder of a root where no stack was found, or in the only folder of that one; u is
+// returned when that does not help.
 func detectNested(t *tree, u *UnknownError) (Plan, error) {
-	dir := onlyFolder(t)
-	if dir == "" {
-		return Plan{}, u
+	dir := ""
+	for range maxNested {
+		sub := onlyFolder(t, dir)
+		if sub == "" {
+			break
+		}
+		dir = path.Join(dir, sub)
+		p, err := detectIn(t, dir)
+		if _, none := errors.AsType[*UnknownError](err); !none {
+			return p, err
+		}
 	}
-	p, err := detectIn(t, dir)
-	if _, none := errors.AsType[*UnknownError](err); none {
-		return Plan{}, u
-	}
-	return p, err
+	return Plan{}, u
 }
 
 // choose finds the stack that claims t, explicit before detected, and lets it plan.

@@ -113,8 +113,6 @@ func TestDetect_Unsupported(t *testing.T) {
 		{"npm workspaces", []string{"package.json", `{"workspaces":["a"]}`}},
 		{"lockfileVersion 1", []string{"package.json", `{}`, "package-lock.json", `{"lockfileVersion":1}`}},
 		{"poetry", []string{"pyproject.toml", "[tool.poetry]\nname='x'", "poetry.lock", ""}},
-		{"php", []string{"composer.json", "{}", "index.html", ""}},
-		{"go workspaces", []string{"go.work", "go 1.24\n", "a/go.mod", "module a"}},
 	} {
 		_, err := Detect(files(c.tree...))
 		u, ok := errors.AsType[*UnsupportedError](err)

@@ -54,17 +54,22 @@ func appDirs(t *tree) []string {
 	return list[:min(len(list), 3)]
 }
 
-// onlyFolder returns the single folder at the root, not counting those that tools make or hide, "" if there are several.
-func onlyFolder(t *tree) string {
-	only := ""
+// onlyFolder returns the name of the single folder below dir ("" for the root), not counting those that tools make or hide;
+// "" if there are none or several.
+func onlyFolder(t *tree, dir string) string {
+	only, prefix := "", ""
+	if dir != "" {
+		prefix = dir + "/"
+	}
 	for d := range t.dirs {
-		if d == "." || strings.Contains(d, "/") || skipDir(d) || d[0] == '.' {
+		name, below := strings.CutPrefix(d, prefix)
+		if !below || d == "." || strings.Contains(name, "/") || skipDir(name) || name[0] == '.' {
 			continue
 		}
 		if only != "" {
 			return ""
 		}
-		only = d
+		only = name
 	}
 	return only
 }
