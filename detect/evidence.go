@@ -175,6 +175,11 @@ func givesWay(t *tree, a, b string) string {
 		if err == nil && (pkg.Scripts["start"] != "" || pkg.Scripts["build"] != "") {
 			return "package.json has a start or build script: deno.json serves its functions or tools"
 		}
+	case a == "static" && b == "node" && t.has("Staticfile"):
+		pkg, err := readPackage(t)
+		if err == nil && pkg.Scripts["build"] != "" {
+			return "package.json builds what Staticfile serves"
+		}
 	case a == "rust" && b == "python":
 		if backend := buildBackend(t); backend == "maturin" || strings.HasPrefix(backend, "setuptools_rust") {
 			return "pyproject.toml builds the crate: " + backend
