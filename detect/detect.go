@@ -33,6 +33,7 @@ func stacks() []stack {
 	return []stack{
 		{"nix", claimNix, planNix},                // the app's own recipe beats what we would guess
 		{"ruby", claimRuby, planRuby},             // a Rails app often carries scripts in other languages
+		{"elixir", claimElixir, planElixir},       // mix.exs is never there by accident; a go.mod or package.json beside it is a helper's
 		{"go", claimGo, planGo},                   // go.mod at the root is never there by accident; package.json beside it builds assets
 		{"rust", claimRust, planRust},             // a crate with programs; one that is a Python module gives way
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end

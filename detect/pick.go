@@ -156,7 +156,7 @@ func (f foreignManifest) what() string {
 // foreignManifests are root files that name a stack for certain.
 func foreignManifests() []foreignManifest {
 	return []foreignManifest{
-		{"composer.json", "php"}, {"mix.exs", "elixir"}, {"pom.xml", "java"},
+		{"composer.json", "php"}, {"pom.xml", "java"},
 		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
 		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
 		{"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},

@@ -36,6 +36,11 @@ type Plan struct {
 	Rust     *RustFacts    `json:"-"`
 	Crystal  *CrystalFacts `json:"-"`
 	Ruby     *RubyFacts    `json:"-"`
+	Elixir   *ElixirFacts  `json:"-"`
+	Gleam    *GleamFacts   `json:"-"`
+	Dotnet   *DotnetFacts  `json:"-"`
+	Dart     *DartFacts    `json:"-"`
+	R        *RFacts       `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it
@@ -190,6 +195,16 @@ func (p *Plan) wantsStart() bool {
 }
 
 func (p *Plan) try(what string) { p.tried = append(p.tried, what) }
+
+// generate asks for a value that is made once and kept, unless a file of the app sets it.
+func (p *Plan) generate(key string, g Generate) {
+	m := p.Manifest
+	_, set := m.Env[key]
+	_, from := m.EnvFrom[key]
+	if _, made := m.EnvGenerate[key]; !set && !from && !made {
+		m.EnvGenerate[key] = g
+	}
+}
 
 // env sets a default of the stack, which every file of the app overrides.
 func (p *Plan) env(key, value string) {

@@ -116,7 +116,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: m.Build.After,
 		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p,
 	}
-	v.Description = cmp.Or(o.Name, "app") + ", a " + p.Stack + " app deployed by hop3"
+	v.Description = cmp.Or(o.Name, "app") + ", " + article(p.Stack) + " " + p.Stack + " app deployed by hop3"
 	if len(p.Evidence) > 0 {
 		v.Evidence = p.Evidence[0].String()
 		v.StaticFrom = p.Evidence[0].String()
@@ -131,6 +131,13 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		f(p, r, &v)
 	}
 	return v
+}
+
+func article(word string) string {
+	if word != "" && strings.Contains("aeio", word[:1]) {
+		return "an"
+	}
+	return "a"
 }
 
 // versionFrom is the comment behind the toolchain: "go.mod: 1.22".

@@ -12,7 +12,11 @@ type Resolution struct {
 	Layers      []string // attributes of packages.<system> beside default that later builds need again
 	Fixed       []FixedOutput
 	Warnings    []string
+	Second      SecondRuntime // what the runtime runs on where that is not the usual one
 }
+
+// A SecondRuntime is an attribute and who asks for it: Erlang below Elixir.
+type SecondRuntime struct{ Attr, From string }
 
 // A FixedOutput is a derivation that fetches by a hash which no lock file has: it is found once and kept.
 // LockDigest, which the name carries too, says when it has to be found again.

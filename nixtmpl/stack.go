@@ -28,6 +28,7 @@ func rules() map[string]rule {
 		"rust":    rustRule(),
 		"scheme":  schemeRule(),
 		"ruby":    rubyRule(),
+		"elixir":  elixirRule(),
 	}
 }
 
@@ -48,6 +49,8 @@ func runtimes() map[string]runtimeRule {
 		"rust":    rustRuntime(),
 		"guile":   guileRuntime(),
 		"ruby":    rubyRuntime(),
+		"elixir":  elixirRuntime(),
+		"erlang":  erlangRuntime(),
 	}
 }
 
