@@ -129,31 +129,40 @@ func buildDir(ctx context.Context, args []string, stdio stdio) error {
 	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp("", "hop3-build-")
-	if err != nil {
-		return fmt.Errorf("make a folder to build in: %w", err)
-	}
-	defer os.RemoveAll(work) //nolint:errcheck // a temporary folder
-	// The flake is written into a copy: the folder itself stays as it is.
-	source := filepath.Join(work, "source")
-	if err := copyTree(ctx, dir, source); err != nil {
-		return err
-	}
-	if err := os.Mkdir(filepath.Join(work, "flake"), 0o700); err != nil {
-		return fmt.Errorf("make a folder to build in: %w", err)
-	}
-	built, err := t.builder.Build(ctx, nixtmpl.Request{Plan: plan, Name: appNameOf(dir), Source: source, Work: filepath.Join(work, "flake"), Progress: stdio.err, Verbose: *verbose})
-	var failed *nix.BuildError
-	if errors.As(err, &failed) {
-		for _, line := range failed.Tail {
-			_, _ = fmt.Fprintf(stdio.err, " !       %s\n", line) // a user that cannot be told has gone
-		}
-	}
+	built, err := buildFolder(ctx, t, dir, plan, *verbose, stdio.err)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdio.out, built.Out)
 	return err
+}
+
+// copyForBuild copies what a push of dir would carry to where a flake can be written. done removes it.
+func copyForBuild(ctx context.Context, dir string, plan detect.Plan) (r nixtmpl.Request, done func(), err error) {
+	work, err := os.MkdirTemp("", "hop3-build-")
+	if err != nil {
+		return r, nil, fmt.Errorf("make a folder to build in: %w", err)
+	}
+	done = func() { os.RemoveAll(work) } //nolint:errcheck // a temporary folder
+	r = nixtmpl.Request{Plan: plan, Name: appNameOf(dir), Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake")}
+	if err = copyTree(ctx, dir, r.Source); err == nil {
+		err = os.Mkdir(r.Work, 0o700)
+	}
+	if err != nil {
+		done()
+		return r, nil, fmt.Errorf("copy the folder: %w", err)
+	}
+	return r, done, nil
+}
+
+// tellTail shows the end of the step that failed.
+func tellTail(w io.Writer, err error) {
+	var failed *nix.BuildError
+	if errors.As(err, &failed) {
+		for _, line := range failed.Tail {
+			_, _ = fmt.Fprintf(w, " !       %s\n", line) // a user that cannot be told has gone
+		}
+	}
 }
 
 // localConfig adds the flags of commands that build on this machine.

@@ -37,6 +37,7 @@ var imports = map[string][]string{
 	"internal/deploy":   {"detect", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
 	"internal/command":  {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/state"},
 	"internal/demo":     {},
+	"internal/foreman":  {},
 	"cmd/hop3":          {"*"},
 }
 
