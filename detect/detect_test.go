@@ -71,7 +71,7 @@ func TestDetect_Start(t *testing.T) {
 		tree []string
 	}{
 		{"gunicorn --bind $HOST:$PORT 'app:create_app()'", []string{"requirements.txt", "flask\ngunicorn", "app.py", "from flask import Flask\ndef create_app():\n  return Flask(__name__)\n"}},
-		{"flask --app app:app run --host $HOST --port $PORT", []string{"requirements.txt", "flask", "app.py", "app = flask.Flask(__name__)\n"}},
+		{"python3 -m gunicorn --bind $HOST:$PORT app:app", []string{"requirements.txt", "flask", "app.py", "app = flask.Flask(__name__)\n"}},
 		{"uvicorn --host $HOST --port $PORT app.main:api", []string{"requirements.txt", "fastapi\nuvicorn", "app/main.py", "api = FastAPI()\n"}},
 		{"uvicorn --factory --host $HOST --port $PORT main:create_app", []string{"requirements.txt", "fastapi\nuvicorn", "main.py", "def create_app():\n  return FastAPI()\n"}},
 		{"gunicorn --bind $HOST:$PORT wsgi:application", []string{"requirements.txt", "gunicorn", "wsgi.py", "def application(environ, start_response):\n"}},
@@ -112,7 +112,6 @@ func TestDetect_Unsupported(t *testing.T) {
 		{"bun", []string{"package.json", `{"packageManager":"bun@1.2"}`, "package-lock.json", "{}"}},
 		{"npm workspaces", []string{"package.json", `{"workspaces":["a"]}`}},
 		{"lockfileVersion 1", []string{"package.json", `{}`, "package-lock.json", `{"lockfileVersion":1}`}},
-		{"poetry", []string{"pyproject.toml", "[tool.poetry]\nname='x'", "poetry.lock", ""}},
 	} {
 		_, err := Detect(files(c.tree...))
 		u, ok := errors.AsType[*UnsupportedError](err)

@@ -63,55 +63,6 @@ func TestNeedsShell(t *testing.T) {
 	}
 }
 
-func TestParseRequirements(t *testing.T) {
-	lines, err := parseRequirements("requirements.txt", []byte("Flask[async]>=3 , <4 # web\r\n\nJinja2==3.1.6 \\\n    --hash=sha256:aa\nzope.interface ; python_version<'3'\n-r base.txt\n-cother.txt\n--index-url https://x\n"))
-	if err != nil || len(lines) != 5 {
-		t.Fatalf("%+v, %v", lines, err)
-	}
-	r := lines[0].req
-	if r.Name != "flask" || r.Spec != ">=3,<4" || !slices.Equal(r.Extras, []string{"async"}) || r.Pinned() {
-		t.Errorf("%+v", r)
-	}
-	if r := lines[1]; !r.hashed || !r.req.Pinned() || r.req.Line != 3 {
-		t.Errorf("%+v", r)
-	}
-	if r := lines[2].req; r.Name != "zope-interface" || r.Marker == "" {
-		t.Errorf("%+v", r)
-	}
-	if lines[3].include != "base.txt" || lines[4].include != "other.txt" || !lines[4].constraint {
-		t.Errorf("%+v", lines[3:])
-	}
-	for _, bad := range []string{"flask=1", "flask >", "???", "a b"} {
-		if _, err := parseRequirements("r", []byte(bad)); err == nil {
-			t.Errorf("%q was accepted", bad)
-		} else if _, ok := errors.AsType[*ParseError](err); !ok {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-	for _, bad := range []string{"-e .", "git+https://x/y", "./lib", "x @ https://y", "--find-links dir"} {
-		if _, err := parseRequirements("r", []byte(bad)); err == nil {
-			t.Errorf("%q was accepted", bad)
-		} else if _, ok := errors.AsType[*UnsupportedError](err); !ok {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-func FuzzParseRequirements(f *testing.F) {
-	f.Add([]byte("flask[async]>=3,<4 ; x --hash=a \\\n b\n-r x\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		lines, err := parseRequirements("r", data)
-		if err != nil {
-			return
-		}
-		for _, l := range lines {
-			if l.include == "" && (l.req.Name != normalName(l.req.Name) || l.req.Name == "" || strings.ContainsAny(l.req.Spec, " \n")) {
-				t.Fatalf("%q gave %+v", data, l)
-			}
-		}
-	})
-}
-
 func FuzzManifest(f *testing.F) {
 	f.Add("[run]\nstart = \"x\"\n", "A=b", `{"env":{"A":"b"}}`)
 	f.Fuzz(func(t *testing.T, hop3, env, app string) {

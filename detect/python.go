@@ -3,34 +3,54 @@ package detect
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
+	"hop3/detect/internal/pypi"
 )
 
 // PythonFacts are what the Python templates need beyond the plan.
 type PythonFacts struct {
-	Requirements []Requirement
-	Files        []string // requirements files, the first is the one to install
-	LockDigest   string   // of all Files, hex; "" without requirements
-	Pinned       bool     // every requirement names one version
-	Hashed       bool     // requirements carry --hash
-	Collect      string   // what collects a Django app's static files, or ""
+	Requirements []Requirement // what the app itself asks for
+	Files        []string      // files that the packages layer reads; of requirements files the first is the one to install
+	LockDigest   string        // of what decides the packages, hex; "" without any
+	Pinned       bool          // every requirement names one version
+	Hashed       bool          // requirements carry hashes
+	Lock         string        // the lock file whose files are installed, "" where pip resolves
+	Text         string        // requirements for pip, where no file of the tree says them alone
+	Settings     string        // Django's settings module
+	Collect      string        // what collects a Django app's static files, or ""
+	Server       string        // the package of a web server that the app does not bring: "gunicorn"
+
+	lock      pypi.Lock
+	installed []string // names in the lock that this app installs
 }
 
-// has reports whether a project is required.
+// has reports whether a project is installed, by what the app asks for or by its lock file.
 func (f *PythonFacts) has(name string) bool {
-	return slices.ContainsFunc(f.Requirements, func(r Requirement) bool { return r.Name == name })
+	return slices.ContainsFunc(f.Requirements, func(r Requirement) bool { return r.Name == name }) || slices.Contains(f.installed, name)
+}
+
+func (f *PythonFacts) hasExtra(name, extra string) bool {
+	return slices.ContainsFunc(f.Requirements, func(r Requirement) bool { return r.Name == name && slices.Contains(r.Extras, extra) })
+}
+
+// requirementFiles are the names under which projects keep what pip installs in production, in the order in which they are tried.
+func requirementFiles() []string {
+	return []string{"requirements.txt", "requirements/production.txt", "requirements/prod.txt", "requirements-prod.txt", "requirements/base.txt", "requirements/requirements.txt"}
 }
 
 func claimPython(t *tree) []Evidence {
 	var ev []Evidence
-	for _, f := range []string{"requirements.txt", "pyproject.toml", "Pipfile", "uv.lock", "poetry.lock", "pdm.lock", "manage.py", "setup.py"} {
-		if t.has(f) {
-			ev = append(ev, Evidence{File: f, Why: "python project"})
+	for _, f := range append(requirementFiles(), "pyproject.toml", "Pipfile", "uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "manage.py", "setup.py", "setup.cfg") {
+		if !t.has(f) || f == "setup.cfg" && !declaresSetup(t) {
+			continue
 		}
+		e := Evidence{File: f, Why: "python project"}
+		if strings.Contains(f, "/") && len(ev) == 0 {
+			e.Weight = weightEntry
+		}
+		ev = append(ev, e)
 	}
 	if len(ev) == 0 {
 		if f := t.first("app.py", "main.py", "wsgi.py", "asgi.py", "server.py", "bot.py"); f != "" {
@@ -45,199 +65,170 @@ func pythonEntry(t *tree) string {
 	return t.first("manage.py", "app.py", "main.py", "wsgi.py", "asgi.py", "server.py")
 }
 
-// buildBackend is what pyproject.toml builds the project with, "" if it does not say.
-func buildBackend(t *tree) string {
-	var doc struct {
-		BuildSystem struct {
-			Backend string `toml:"build-backend"`
-		} `toml:"build-system"`
-	}
-	_ = toml.Unmarshal(t.source("pyproject.toml"), &doc) // a broken one says nothing here
-	return doc.BuildSystem.Backend
-}
-
 func planPython(t *tree, p *Plan) error {
 	p.Python = &PythonFacts{}
 	p.env("PYTHONUNBUFFERED", "1")
 	p.env("PYTHONDONTWRITEBYTECODE", "1")
-	if err := pipOnly(t); err != nil {
+	p.Tool = Tool{Name: "python", From: p.Evidence[len(p.Evidence)-1].File}
+	if err := readPythonPackages(t, p); err != nil {
 		return err
 	}
-	p.Tool = Tool{Name: "python", From: p.Evidence[len(p.Evidence)-1].File}
-	if t.has("requirements.txt") {
-		set, err := readRequirements(t, "requirements.txt")
+	p.Runtimes = []Runtime{pythonRuntime(t, p)}
+	for _, f := range []string{
+		"django", "fastapi", "flask", "litestar", "quart", "sanic", "starlette", "tornado", "aiohttp", "bottle", "falcon",
+		"python-fasthtml", "streamlit", "gradio", "dash",
+	} {
+		if slices.ContainsFunc(p.Python.Requirements, func(r Requirement) bool { return r.Name == f }) {
+			p.Frameworks = append(p.Frameworks, strings.TrimPrefix(f, "python-"))
+		}
+	}
+	if srcLayout(t) && !t.has("src/__init__.py") {
+		p.env("PYTHONPATH", "src")
+	}
+	if err := startPython(t, p); err != nil {
+		return err
+	}
+	proposeMigrations(t, p)
+	return nil
+}
+
+// A pyTool is a way to say what is installed: the file that tells it from others, and who reads it.
+type pyTool struct {
+	name, file string
+	read       func(t *tree, p *Plan, file string) error
+}
+
+// pythonTools is in the order in which they are tried. requirements.txt is first: beside a lock file it is the export that
+// its author deploys.
+func pythonTools(t *tree) []pyTool {
+	var list []pyTool
+	for _, f := range requirementFiles() {
+		list = append(list, pyTool{"pip", f, readPip})
+	}
+	list = append(list,
+		pyTool{"uv", "uv.lock", readLocked(pypi.ParseUV)},
+		pyTool{"poetry", "poetry.lock", readLocked(pypi.ParsePoetry)},
+		pyTool{"pdm", "pdm.lock", readLocked(pypi.ParsePDM)},
+		pyTool{"pylock", "pylock.toml", readLocked(pypi.ParsePylock)},
+		pyTool{"pipenv", "Pipfile.lock", readPipenv},
+		pyTool{"pipenv", "Pipfile", readPipfile})
+	if declaresDependencies(t) {
+		list = append(list, pyTool{"pip", "pyproject.toml", readProject})
+	}
+	if declaresSetup(t) {
+		list = append(list, pyTool{"pip", "setup.cfg", readSetup})
+	}
+	return append(list, pyTool{"pip", "setup.py", readSetup})
+}
+
+// readPythonPackages finds what is installed. A losing lock file is told; a manifest beside its own lock is none.
+func readPythonPackages(t *tree, p *Plan) error {
+	var winner pyTool
+	for _, tool := range pythonTools(t) {
+		switch {
+		case !t.has(tool.file):
+		case winner.name == "":
+			winner = tool
+		case path.Ext(tool.file) == ".lock" || tool.file == "pylock.toml":
+			p.warn(fmt.Sprintf("%s is not used: %s wins", tool.file, winner.file))
+		}
+	}
+	if winner.name == "" {
+		return nil
+	}
+	p.Tool = Tool{Name: winner.name, From: winner.file}
+	if err := winner.read(t, p, winner.file); err != nil {
+		return err
+	}
+	f := p.Python
+	f.Pinned = !slices.ContainsFunc(f.Requirements, func(r Requirement) bool { return !r.Pinned() })
+	return nil
+}
+
+// readPip reads requirements files as they are.
+func readPip(t *tree, p *Plan, file string) error {
+	set, err := readRequirements(t, file)
+	if err != nil {
+		return err
+	}
+	f := p.Python
+	f.Requirements, f.Files, f.Hashed = set.list, set.files, set.hashed
+	if len(set.local) > 0 {
+		if err := addLocal(t, p, &set); err != nil {
+			return err
+		}
+		f.Requirements, f.Text = set.list, set.text()
+	}
+	f.LockDigest, err = t.digest(set.files)
+	return err
+}
+
+// addLocal replaces the packages of the tree itself, which pip would build, by what they need and a place on the path.
+func addLocal(t *tree, p *Plan, set *requirementSet) error {
+	for _, dir := range set.local {
+		project, err := readPyproject(t, path.Join(dir, "pyproject.toml"))
 		if err != nil {
 			return err
 		}
-		p.Tool = Tool{Name: "pip", From: "requirements.txt"}
-		p.Python.Requirements, p.Python.Files, p.Python.Hashed = set.list, set.files, set.hashed
-		if p.Python.LockDigest, err = t.digest(set.files); err != nil {
+		list, err := project.requirements()
+		if err != nil {
 			return err
 		}
-		p.Python.Pinned = !slices.ContainsFunc(set.list, func(r Requirement) bool { return !r.Pinned() })
-		for _, other := range []string{"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"} {
-			if t.has(other) {
-				p.warn(other + " is not used: requirements.txt wins")
+		if len(list) == 0 {
+			if list, err = setupRequirements(t, dir); err != nil {
+				return err
 			}
 		}
-	}
-	p.Runtimes = []Runtime{pythonRuntime(t, p)}
-	for _, f := range []string{"django", "fastapi", "flask", "litestar", "quart", "sanic", "starlette", "tornado"} {
-		if p.Python.has(f) {
-			p.Frameworks = append(p.Frameworks, f)
-		}
-	}
-	return startPython(t, p)
-}
-
-// pipOnly refuses projects whose dependencies only another tool can read.
-func pipOnly(t *tree) error {
-	if t.has("requirements.txt") {
-		return nil
-	}
-	for _, l := range []struct{ file, tool, export string }{
-		{"uv.lock", "uv", "uv export --no-hashes -o requirements.txt"},
-		{"poetry.lock", "poetry", "poetry export -o requirements.txt"},
-		{"pdm.lock", "pdm", "pdm export -o requirements.txt"},
-		{"Pipfile", "pipenv", "pipenv requirements > requirements.txt"},
-		{"pyproject.toml", "pyproject.toml", "list the dependencies in requirements.txt"},
-		{"setup.py", "setup.py", "list the dependencies in requirements.txt"},
-	} {
-		if t.has(l.file) && !(l.file == "pyproject.toml" && !declaresDependencies(t)) {
-			return &UnsupportedError{What: l.tool, Evidence: l.file, Fix: "commit a requirements.txt: " + l.export}
-		}
+		set.list = append(set.list, list...)
+		p.onPath(t, dir)
 	}
 	return nil
 }
 
-// declaresDependencies reports whether pyproject.toml is more than settings of linters.
-func declaresDependencies(t *tree) bool {
-	var doc struct {
-		Project struct {
-			Dependencies []string `toml:"dependencies"`
-		} `toml:"project"`
-		Tool struct {
-			Poetry map[string]any `toml:"poetry"`
-		} `toml:"tool"`
+// onPath makes the packages of a folder of the tree importable.
+func (p *Plan) onPath(t *tree, dir string) {
+	if t.dirs[path.Join(dir, "src")] {
+		dir = path.Join(dir, "src")
 	}
-	err := toml.Unmarshal(t.source("pyproject.toml"), &doc)
-	return err != nil || len(doc.Project.Dependencies) > 0 || len(doc.Tool.Poetry) > 0
+	if dir == "." {
+		return // the working folder is on the path of what starts here
+	}
+	if old := p.Manifest.Env["PYTHONPATH"]; old != "" {
+		dir = old + ":" + dir
+	}
+	p.Manifest.Env["PYTHONPATH"] = dir
 }
 
 func pythonRuntime(t *tree, p *Plan) Runtime {
-	var doc struct {
-		Project struct {
-			Requires string `toml:"requires-python"`
-		} `toml:"project"`
+	project, _ := readPyproject(t, "pyproject.toml") // a broken one declares nothing; python is not its judge here
+	pin := pinned(t, ".python-version", "python-", "cpython-", "cpython@", "python")
+	if pin.version != "" && (pin.version[0] < '0' || pin.version[0] > '9') {
+		p.warn(fmt.Sprintf(".python-version names %s, which is no version of CPython: it is ignored", clip(pin.version)))
+		pin.version = ""
 	}
-	_ = toml.Unmarshal(t.source("pyproject.toml"), &doc) // a broken one declares nothing; python is not its judge here
-	requests := []request{
-		p.asked("python"),
-		{t.line(".python-version"), ".python-version"},
-	}
-	requests = append(requests, polyglot(t, "python")...)
+	requests := append([]request{p.asked("python"), pin}, polyglot(t, "python")...)
 	requests = append(requests,
-		request{strings.ReplaceAll(doc.Project.Requires, " ", ""), "pyproject.toml requires-python"},
+		request{strings.ReplaceAll(project.Project.Python, " ", ""), "pyproject.toml requires-python"},
+		request{poetryPython(project), "pyproject.toml tool.poetry.dependencies.python"})
+	if p.Python.Lock != "" && !strings.ContainsAny(p.Python.lock.Python, "|^~") {
+		requests = append(requests, request{strings.ReplaceAll(p.Python.lock.Python, " ", ""), p.Python.Lock})
+	}
+	requests = append(requests,
+		request{pipfilePython(t), "Pipfile requires"},
 		request{strings.TrimPrefix(t.line("runtime.txt"), "python-"), "runtime.txt"})
-	return runtime("python", requests, "3")
+	r := runtime("python", requests, "3")
+	if spec := requests[len(requests)-5].version; spec != "" && r.Version != spec && isDigit(r.Version) && !pypi.Allows(spec, padVersion(r.Version)) {
+		p.warn(fmt.Sprintf("python %s (%s) is not among those that pyproject.toml requires: %s", r.Version, r.From, spec))
+	}
+	return r
 }
 
-// startPython finds the web command by framework and by what the entry files declare.
-func startPython(t *tree, p *Plan) error {
-	if !p.wantsStart() {
-		return nil
-	}
-	f := p.Python
-	p.try("manage.py and its settings' wsgi.py or asgi.py")
-	if t.has("manage.py") && startDjango(t, p) {
-		return nil
-	}
-	p.try("an application object (Flask, FastAPI, Starlette, Quart, Litestar, Sanic, Django) in " + join(entryFiles()))
-	if file, app, ok := findEntry(t, f); ok {
-		command, why := app.command(f)
-		if strings.HasPrefix(command, "flask ") {
-			p.warn("the development server of Flask serves this app: add gunicorn to requirements.txt")
-		}
-		p.start("web", command, fmt.Sprintf("%s:%d %s", file, app.line, why))
-		return nil
-	}
-	for _, file := range []string{"main.py", "app.py", "server.py", "bot.py"} {
-		p.try(file)
-		if t.has(file) {
-			p.start("web", "python3 "+file, file)
-			return nil
-		}
-	}
-	return nil
-}
+func isDigit(s string) bool { return s != "" && '0' <= s[0] && s[0] <= '9' }
 
-var settingsModule = regexp.MustCompile(`DJANGO_SETTINGS_MODULE["']\s*,\s*["']([A-Za-z_][A-Za-z0-9_.]*)["']`)
-
-// startDjango starts the wsgi or asgi module beside the settings that manage.py names.
-func startDjango(t *tree, p *Plan) bool {
-	f := p.Python
-	m := settingsModule.FindSubmatch(t.source("manage.py"))
-	if m == nil {
-		return false
+// padVersion is the newest patch of a version that names none.
+func padVersion(v string) string {
+	if strings.Count(v, ".") == 1 {
+		return v + ".99"
 	}
-	line := t.lineOf("manage.py", "DJANGO_SETTINGS_MODULE")
-	pkg, _, _ := strings.Cut(string(m[1]), ".")
-	if t.has(path.Join(pkg, "settings.py")) && strings.Contains(string(t.source(path.Join(pkg, "settings.py"))), "STATIC_ROOT") {
-		f.Collect = "python3 manage.py collectstatic --noinput"
-	}
-	from := fmt.Sprintf("manage.py:%d DJANGO_SETTINGS_MODULE", line)
-	wsgi, asgi := t.has(path.Join(pkg, "wsgi.py")), t.has(path.Join(pkg, "asgi.py"))
-	switch {
-	case wsgi && f.has("gunicorn"):
-		p.start("web", "gunicorn --bind $HOST:$PORT "+pkg+".wsgi:application", from)
-	case asgi && f.has("uvicorn"):
-		p.start("web", "uvicorn --host $HOST --port $PORT "+pkg+".asgi:application", from)
-	case asgi && f.has("daphne"):
-		p.start("web", "daphne -b $HOST -p $PORT "+pkg+".asgi:application", from)
-	default:
-		p.warn("the development server of Django serves this app: add gunicorn to requirements.txt")
-		p.start("web", "python3 manage.py runserver --noreload $HOST:$PORT", from)
-	}
-	return true
-}
-
-// command returns how the app is served with what is installed, and the reason.
-func (a pyApp) command(f *PythonFacts) (command, why string) {
-	target := a.module + ":" + a.object
-	switch a.kind {
-	case "FastAPI", "Starlette", "Quart", "Litestar", "ASGI", "get_asgi_application":
-		flag := ""
-		if a.factory {
-			flag = "--factory "
-		}
-		switch {
-		case f.has("uvicorn"):
-			return "uvicorn " + flag + "--host $HOST --port $PORT " + target, a.kind
-		case f.has("hypercorn"):
-			return "hypercorn --bind $HOST:$PORT " + target, a.kind
-		case f.has("fastapi") && f.hasExtra("fastapi", "standard"):
-			return "fastapi run --host $HOST --port $PORT " + strings.ReplaceAll(a.module, ".", "/") + ".py", a.kind
-		}
-		return "uvicorn " + flag + "--host $HOST --port $PORT " + target, a.kind
-	case "Sanic":
-		return "sanic --host=$HOST --port=$PORT " + target, a.kind
-	}
-	if a.factory {
-		target += "()"
-	}
-	switch {
-	case f.has("gunicorn"):
-		return "gunicorn --bind $HOST:$PORT " + shellWord(target), a.kind
-	case f.has("uwsgi"):
-		return "uwsgi --http $HOST:$PORT --module " + shellWord(target), a.kind
-	case f.has("waitress"):
-		return "waitress-serve --listen=$HOST:$PORT " + shellWord(target), a.kind
-	case a.kind == "Flask":
-		return "flask --app " + shellWord(target) + " run --host $HOST --port $PORT", a.kind
-	}
-	return "python3 " + strings.ReplaceAll(a.module, ".", "/") + ".py", a.kind
-}
-
-func (f *PythonFacts) hasExtra(name, extra string) bool {
-	return slices.ContainsFunc(f.Requirements, func(r Requirement) bool { return r.Name == name && slices.Contains(r.Extras, extra) })
+	return v
 }

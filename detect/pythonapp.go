@@ -2,7 +2,6 @@ package detect
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,52 +13,170 @@ func entryFiles() []string {
 // A pyApp is an application object or a factory of one.
 type pyApp struct {
 	module, object, kind string
+	file                 string
 	factory              bool
 	line                 int
 }
 
-var (
-	appObject  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)\s*(?::[^=]+)?=\s*(?:[a-z_]+\.)?(Flask|FastAPI|Starlette|Quart|Litestar|Sanic|get_wsgi_application|get_asgi_application)\s*\(`)
-	appCall    = regexp.MustCompile(`^(app|application|server)\s*(?::[^=]+)?=\s*(?:[A-Za-z_][A-Za-z0-9_.]*\.)?(?:create_app|make_app|get_app|build_app)\s*\(`)
-	appFactory = regexp.MustCompile(`^def (create_app|make_app|get_app|build_app)\s*\(([^)]*)`)
-	wsgiFunc   = regexp.MustCompile(`^def (application|app)\s*\(\s*environ\s*,\s*start_response`)
-	asgiFunc   = regexp.MustCompile(`^async def (application|app)\s*\(\s*scope\s*,\s*receive\s*,\s*send`)
-)
+// pyKinds are what application objects are made by, as they are called in full and by themselves.
+func pyKinds() map[string]string {
+	return map[string]string{
+		"flask.Flask": "Flask", "quart.Quart": "Quart", "fastapi.FastAPI": "FastAPI", "starlette.applications.Starlette": "Starlette",
+		"litestar.Litestar": "Litestar", "sanic.Sanic": "Sanic", "bottle.Bottle": "Bottle", "bottle.default_app": "Bottle",
+		"falcon.App": "WSGI", "falcon.asgi.App": "ASGI", "aiohttp.web.Application": "aiohttp", "web.Application": "aiohttp",
+		"fasthtml.common.FastHTML": "FastHTML", "fasthtml.common.fast_app": "FastHTML", "fasthtml.FastHTML": "FastHTML", "fasthtml.fast_app": "FastHTML",
+		"django.core.wsgi.get_wsgi_application": "get_wsgi_application", "django.core.asgi.get_asgi_application": "get_asgi_application",
+		"connexion.FlaskApp": "Flask", "connexion.AsyncApp": "ASGI", "pyramid.config.Configurator.make_wsgi_app": "WSGI",
+	}
+}
 
-// findEntry looks for an application object in the entry files, then for a factory in them and in the packages at the root.
-func findEntry(t *tree, f *PythonFacts) (string, pyApp, bool) {
+// A pyModule is what one file of Python declares at its top level.
+type pyModule struct {
+	lines   []pyLine
+	imports map[string]string // what a local name stands for: "F" → "fastapi.FastAPI"
+}
+
+func readModule(src string) pyModule {
+	m := pyModule{lines: pyLines(src), imports: map[string]string{}}
+	for _, l := range m.lines {
+		switch {
+		case l.is(0, "import"):
+			m.plainImport(l)
+		case l.is(0, "from"):
+			m.fromImport(l)
+		}
+	}
+	return m
+}
+
+// plainImport reads import a.b, c as d.
+func (m pyModule) plainImport(l pyLine) {
+	for i := 1; i < len(l.tokens); i++ {
+		full, next := l.dotted(i)
+		if full == "" {
+			return
+		}
+		top, _, _ := strings.Cut(full, ".")
+		m.imports[top] = top
+		if l.is(next, "as") {
+			m.imports[l.name(next+1)] = full
+			next += 2
+		}
+		if i = next; !l.is(i, ",") {
+			return
+		}
+	}
+}
+
+// fromImport reads from a.b import c, d as e.
+func (m pyModule) fromImport(l pyLine) {
+	pkg, i := l.dotted(1)
+	if pkg == "" || !l.is(i, "import") {
+		return
+	}
+	for i++; i < len(l.tokens); i++ {
+		name := l.name(i)
+		switch {
+		case l.is(i, "*"):
+			m.imports["*"] = pkg
+		case name != "" && l.is(i+1, "as"):
+			m.imports[l.name(i+2)] = pkg + "." + name
+			i += 2
+		case name != "":
+			m.imports[name] = pkg + "." + name
+		}
+	}
+}
+
+// imported reports whether the module takes something of a package.
+func (m pyModule) imported(pkg string) bool {
+	for _, full := range m.imports {
+		if full == pkg || strings.HasPrefix(full, pkg+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// kind is what a call of this name makes, "" if no application. A name that nothing imports is taken as it reads.
+func (m pyModule) kind(call string) string {
+	top, rest, dotted := strings.Cut(call, ".")
+	full := call
+	if known, ok := m.imports[top]; ok {
+		full = known
+		if dotted {
+			full += "." + rest
+		}
+		if k := pyKinds()[full]; k != "" {
+			return k
+		}
+		if strings.Contains(full, ".") && known != top && !dotted {
+			return "" // imported from somewhere else, under a name that we know
+		}
+	}
+	for name, k := range pyKinds() {
+		if strings.HasSuffix("."+name, "."+full) && (dotted || full != "App" && full != "Application") {
+			return k
+		}
+	}
+	return ""
+}
+
+// findEntry looks for an application object in the entry files, then for a factory in them and in the packages of the tree.
+func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
 	entries := entryFiles()
 	for _, name := range t.order {
 		dir, base := path.Split(name)
-		if base == "__init__.py" && strings.Count(dir, "/") == 1 && !slices.Contains(entries, name) && dir != "tests/" && dir != "test/" {
+		depth := strings.Count(strings.TrimPrefix(dir, "src/"), "/")
+		ours := !strings.HasPrefix(dir, "tests/") && !strings.HasPrefix(dir, "test/") && !strings.HasPrefix(dir, "docs/") && !strings.HasPrefix(dir, "examples/")
+		inPackage := slices.Contains([]string{"__init__.py", "main.py", "app.py", "wsgi.py", "asgi.py", "server.py"}, base)
+		if depth == 1 && ours && inPackage && t.has(dir+"__init__.py") && !slices.Contains(entries, name) {
 			entries = append(entries, name)
 		}
 	}
 	for _, factory := range []bool{false, true} {
 		for _, file := range entries {
-			if app, ok := findApp(string(t.source(file)), f, factory); ok {
-				app.module = strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(file, ".py"), "/__init__"), "/", ".")
-				return file, app, true
+			if !t.has(file) {
+				continue
+			}
+			if app, ok := findApp(readModule(string(t.source(file))), f, factory); ok {
+				app.file, app.module = file, moduleName(t, file)
+				return app, true
 			}
 		}
 	}
-	return "", pyApp{}, false
+	return pyApp{}, false
+}
+
+// moduleName is how a file is imported. What is below src is on the path, unless src is a package itself.
+func moduleName(t *tree, file string) string {
+	if !t.has("src/__init__.py") && srcLayout(t) {
+		file = strings.TrimPrefix(file, "src/")
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(file, ".py"), "/__init__"), "/", ".")
+}
+
+// srcLayout reports whether the project keeps its packages below src.
+func srcLayout(t *tree) bool {
+	for dir := range t.dirs {
+		if path.Dir(dir) == "src" && t.has(dir+"/__init__.py") {
+			return true
+		}
+	}
+	return false
 }
 
 // findApp looks for an application object at the top level of a module, or for a factory that needs no argument.
-func findApp(src string, f *PythonFacts, factory bool) (pyApp, bool) {
-	n := 0
-	for l := range strings.Lines(src) {
-		n++
-		app := pyApp{line: n, factory: factory}
-		if m := appFactory.FindStringSubmatch(l); factory && m != nil && callable(m[2]) {
-			app.object, app.kind = m[1], framework(src, f)
+func findApp(m pyModule, f *PythonFacts, factory bool) (pyApp, bool) {
+	for _, l := range m.lines {
+		if l.indent > 0 {
+			continue
 		}
-		if !factory {
-			app.object, app.kind = object(l)
-			if m := appCall.FindStringSubmatch(l); m != nil {
-				app.object, app.kind = m[1], framework(src, f)
-			}
+		app := pyApp{line: l.line, factory: factory}
+		if factory {
+			app.object, app.kind = m.factory(l, f)
+		} else {
+			app.object, app.kind = m.object(l, f)
 		}
 		if app.kind != "" {
 			return app, true
@@ -68,36 +185,101 @@ func findApp(src string, f *PythonFacts, factory bool) (pyApp, bool) {
 	return pyApp{}, false
 }
 
+func factoryNames() []string {
+	return []string{"create_app", "make_app", "get_app", "build_app", "create_application", "app_factory"}
+}
+
 // object returns the name and the kind of the application object that a line makes, "" if it makes none.
-func object(line string) (name, kind string) {
-	if m := appObject.FindStringSubmatch(line); m != nil {
-		return m[1], m[2]
+func (m pyModule) object(l pyLine, f *PythonFacts) (name, kind string) {
+	if def, params, async := l.function(); def == "app" || def == "application" {
+		switch {
+		case !async && len(params) == 2 && params[1] == "start_response":
+			return def, "WSGI"
+		case async && len(params) == 3 && params[1] == "receive":
+			return def, "ASGI"
+		}
+		return "", ""
 	}
-	if m := wsgiFunc.FindStringSubmatch(line); m != nil {
-		return m[1], "WSGI"
+	name = l.name(0)
+	i := 1
+	for l.is(i, ",") && l.name(i+1) != "" { // app, rt = fast_app()
+		i += 2
 	}
-	if m := asgiFunc.FindStringSubmatch(line); m != nil {
-		return m[1], "ASGI"
+	if l.is(i, ":") { // app: Flask = …
+		for i < len(l.tokens) && !l.is(i, "=") {
+			i++
+		}
+	}
+	if name == "" || !l.is(i, "=") {
+		return "", ""
+	}
+	call, next := l.dotted(i + 1)
+	if call == "" || !l.is(next, "(") {
+		return "", ""
+	}
+	if k := m.kind(call); k != "" {
+		return name, k
+	}
+	last := call[strings.LastIndex(call, ".")+1:]
+	if slices.Contains([]string{"app", "application", "server", "api"}, name) && slices.Contains(factoryNames(), last) {
+		return name, m.framework(f)
 	}
 	return "", ""
 }
 
-// callable reports whether a function with these parameters can be called without arguments.
-func callable(params string) bool {
-	for p := range strings.SplitSeq(params, ",") {
-		if p = strings.TrimSpace(p); p != "" && p[0] != '*' && p[0] != '/' && !strings.Contains(p, "=") {
-			return false
+// factory returns the name and the kind of a function that makes an application without arguments.
+func (m pyModule) factory(l pyLine, f *PythonFacts) (name, kind string) {
+	def, params, async := l.function()
+	if !slices.Contains(factoryNames(), def) || async || len(params) > 0 {
+		return "", ""
+	}
+	return def, m.framework(f)
+}
+
+// function returns the name of the function that a line defines and its parameters that must be given, in order.
+func (l pyLine) function() (name string, params []string, async bool) {
+	i := 0
+	if l.is(0, "async") {
+		async, i = true, 1
+	}
+	if !l.is(i, "def") || !l.is(i+2, "(") {
+		return "", nil, false
+	}
+	end := l.closing(i + 2)
+	for j := i + 3; j < end; j++ {
+		param, required, at := l.name(j), l.name(j) != "", j
+		for depth := 0; j < end && (depth > 0 || !l.is(j, ",")); j++ {
+			switch {
+			case l.is(j, "(") || l.is(j, "[") || l.is(j, "{"):
+				depth++
+			case l.is(j, ")") || l.is(j, "]") || l.is(j, "}"):
+				depth--
+			case depth == 0 && l.is(j, "="):
+				required = false
+			}
+		}
+		if required && at < end {
+			params = append(params, param)
 		}
 	}
-	return true
+	return l.name(i + 1), params, async
 }
 
 // framework is what a factory makes: what its file calls, else what is required; "" if neither says so.
-func framework(src string, f *PythonFacts) string {
-	kinds := []string{"FastAPI", "Starlette", "Litestar", "Quart", "Flask"}
-	if i := slices.IndexFunc(kinds, func(k string) bool { return strings.Contains(src, k+"(") }); i >= 0 {
-		return kinds[i]
+func (m pyModule) framework(f *PythonFacts) string {
+	for _, l := range m.lines {
+		for i := range l.tokens {
+			if i > 0 && (l.is(i-1, ".") || l.is(i-1, "def") || l.is(i-1, "class")) {
+				continue
+			}
+			if call, next := l.dotted(i); call != "" && l.is(next, "(") {
+				if k := m.kind(call); k != "" {
+					return k
+				}
+			}
+		}
 	}
+	kinds := []string{"FastAPI", "Starlette", "Litestar", "Quart", "Sanic", "Flask"}
 	if i := slices.IndexFunc(kinds, func(k string) bool { return f.has(strings.ToLower(k)) }); i >= 0 {
 		return kinds[i]
 	}

@@ -3,9 +3,10 @@ package detect
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"hop3/detect/internal/pypi"
 )
 
 const maxIncludes = 16 // requirements files that include each other
@@ -15,30 +16,54 @@ type Requirement struct {
 	Name   string   // "flask"
 	Extras []string // "async" of flask[async]
 	Spec   string   // ">=3,<4", "" for any version
+	URL    string   // of a wheel that is named by its address
 	Marker string   // what follows the semicolon
 	File   string
 	Line   int
+
+	raw string // as the file has it, with its options
 }
 
 // Pinned reports whether exactly one version satisfies r.
 func (r Requirement) Pinned() bool {
-	return (strings.HasPrefix(r.Spec, "==") || strings.HasPrefix(r.Spec, "===")) && !strings.ContainsAny(r.Spec, "*,")
+	return r.URL != "" || strings.HasPrefix(r.Spec, "==") && !strings.ContainsAny(r.Spec, "*,")
 }
 
-var (
-	reqName   = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*(.*)$`)
-	reqSpec   = regexp.MustCompile(`^(?:(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*(?:,\s*|$))+$`)
-	separator = regexp.MustCompile(`[-_.]+`)
-)
-
-// normalName is PEP 503's normal form of a project name.
-func normalName(s string) string { return strings.ToLower(separator.ReplaceAllString(s, "-")) }
+// String is r as pip reads it.
+func (r Requirement) String() string {
+	s := r.Name
+	if len(r.Extras) > 0 {
+		s += "[" + strings.Join(r.Extras, ",") + "]"
+	}
+	if s += r.Spec; r.URL != "" {
+		s += " @ " + r.URL
+	}
+	if r.Marker != "" {
+		s += " ; " + r.Marker
+	}
+	return s
+}
 
 // A requirementSet is what the requirements files of an app ask for.
 type requirementSet struct {
-	list   []Requirement
-	files  []string // all that were read, in order
-	hashed bool     // lines carry --hash
+	list    []Requirement
+	files   []string // all that were read, in order
+	options []string // lines for pip itself, constraints among them
+	local   []string // folders of the tree that are packages
+	hashed  bool     // lines carry --hash
+}
+
+// text is the set as one requirements file. Constraints stay includes, relative to the folder of the manifests.
+func (s requirementSet) text() string {
+	lines := slices.Clone(s.options)
+	for _, r := range s.list {
+		if r.raw != "" {
+			lines = append(lines, r.raw)
+		} else {
+			lines = append(lines, r.String())
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // readRequirements reads file and what it includes by -r and -c.
@@ -64,34 +89,56 @@ func (s *requirementSet) read(t *tree, file string, constraint bool) error {
 		return err
 	}
 	for _, l := range lines {
-		if l.include != "" {
-			next := path.Join(path.Dir(file), l.include)
-			if !t.has(next) {
-				return &ParseError{File: file, Line: l.line, Msg: fmt.Sprintf("%s is not in the tree", clip(l.include))}
-			}
-			if err := s.read(t, next, constraint || l.constraint); err != nil {
-				return err
-			}
-			continue
-		}
-		s.hashed = s.hashed || l.hashed
-		if !constraint {
-			s.list = append(s.list, l.req)
+		if err := s.add(t, file, l, constraint); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// add takes over one line of file.
+func (s *requirementSet) add(t *tree, file string, l requirementLine, constraint bool) error {
+	switch {
+	case l.include != "":
+		next := path.Join(path.Dir(file), l.include)
+		if !t.has(next) {
+			return &ParseError{File: file, Line: l.line, Msg: fmt.Sprintf("%s is not in the tree", clip(l.include))}
+		}
+		if l.constraint && !constraint {
+			s.options = append(s.options, "-c "+next)
+		}
+		return s.read(t, next, constraint || l.constraint)
+	case l.local != "":
+		dir := path.Join(path.Dir(file), l.local)
+		if !t.dirs[dir] {
+			return &ParseError{File: file, Line: l.line, Msg: fmt.Sprintf("%s is no folder of the tree", clip(l.local))}
+		}
+		s.local = append(s.local, dir)
+		return nil
+	case constraint:
+		return nil
+	case l.option != "":
+		s.options = append(s.options, l.option)
+		return nil
+	}
+	s.hashed = s.hashed || l.hashed
+	s.list = append(s.list, l.req)
+	return nil
+}
+
+// A requirementLine is one of: a requirement, an include, a package of the tree, an option of pip's.
 type requirementLine struct {
 	req        Requirement
 	include    string
 	constraint bool
+	local      string
+	option     string
 	hashed     bool
 	line       int
 }
 
-// parseRequirements reads one file: comments, continued lines, -r and -c, --hash. Index options are left to pip's own
-// configuration; editable, local and version control requirements are an [*UnsupportedError].
+// parseRequirements reads one file: comments, continued lines, -r and -c, --hash, packages of the tree. Index options are
+// left to pip; what is in version control is an [*UnsupportedError].
 func parseRequirements(file string, data []byte) ([]requirementLine, error) {
 	var list []requirementLine
 	lines := strings.Split(strings.TrimPrefix(string(data), string(bom)), "\n")
@@ -113,9 +160,7 @@ func parseRequirements(file string, data []byte) ([]requirementLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.include != "" || l.req.Name != "" {
-			list = append(list, l)
-		}
+		list = append(list, l)
 	}
 	return list, nil
 }
@@ -124,35 +169,46 @@ func requirementOf(file string, line int, text string) (requirementLine, error) 
 	l := requirementLine{line: line}
 	at := fmt.Sprintf("%s:%d", file, line)
 	if text[0] == '-' {
-		return l.option(at, text)
+		return l.flag(file, text)
 	}
+	raw := strings.Join(strings.Fields(text), " ")
 	if i := strings.Index(text, " --"); i >= 0 {
 		l.hashed = strings.Contains(text[i:], "--hash")
 		text = strings.TrimSpace(text[:i])
 	}
-	if strings.Contains(text, "://") || strings.Contains(text, " @ ") || strings.HasPrefix(text, ".") || strings.HasPrefix(text, "/") {
-		return l, &UnsupportedError{What: "a requirement by address or path", Evidence: at, Fix: "name a published version instead, or put the wheel on an index"}
+	address := text
+	if _, after, ok := strings.Cut(text, "@ "); ok {
+		address = after
 	}
-	text, marker, _ := strings.Cut(text, ";")
-	m := reqName.FindStringSubmatch(strings.TrimSpace(text))
-	if m == nil {
-		return l, &ParseError{File: file, Line: line, Msg: fmt.Sprintf("%q is not a requirement", clip(text))}
-	}
-	spec := strings.TrimSpace(strings.Trim(strings.TrimSpace(m[3]), "()"))
-	if spec != "" && !reqSpec.MatchString(spec) {
-		return l, &ParseError{File: file, Line: line, Msg: fmt.Sprintf("%q is not a version specifier", clip(spec))}
-	}
-	l.req = Requirement{Name: normalName(m[1]), Spec: strings.Join(strings.Fields(spec), ""), Marker: strings.TrimSpace(marker), File: file, Line: line}
-	for e := range strings.SplitSeq(m[2], ",") {
-		if e = strings.TrimSpace(e); e != "" {
-			l.req.Extras = append(l.req.Extras, normalName(e))
+	switch {
+	case strings.HasPrefix(text, ".") || strings.HasPrefix(text, "/") || strings.HasPrefix(strings.TrimSpace(address), "file:"):
+		return l.folder(at, text)
+	case strings.Contains(text, "git+") || strings.Contains(text, "hg+") || strings.Contains(text, "svn+"):
+		return l, &UnsupportedError{What: "a requirement from version control", Evidence: at, Fix: "name a published version instead, or put the wheel on an index"}
+	case strings.Contains(text, "://") && !strings.Contains(text, "@ "): // an address alone: its last part names the wheel
+		name := path.Base(strings.TrimSpace(text))
+		if !strings.Contains(name, ".whl") {
+			return l, &UnsupportedError{What: "a requirement by the address of sources", Evidence: at, Fix: "name a published version instead, or put the wheel on an index"}
 		}
+		project, _, _ := strings.Cut(name, "-")
+		l.req = Requirement{Name: pypi.Normal(project), URL: strings.TrimSpace(text), File: file, Line: line, raw: raw}
+		return l, nil
 	}
+	r, err := pypi.ParseRequirement(text)
+	if err != nil {
+		return l, &ParseError{File: file, Line: line, Msg: err.Error()}
+	}
+	if r.URL != "" && !strings.Contains(r.URL, ".whl") {
+		return l, &UnsupportedError{What: "a requirement by the address of sources", Evidence: at, Fix: "name a published version instead, or put the wheel on an index"}
+	}
+	l.req = requirementFrom(r, file, line)
+	l.req.raw = raw
 	return l, nil
 }
 
-// option reads a line that begins with a dash.
-func (l requirementLine) option(at, text string) (requirementLine, error) {
+// flag reads a line that begins with a dash.
+func (l requirementLine) flag(file, text string) (requirementLine, error) {
+	at := fmt.Sprintf("%s:%d", file, l.line)
 	flag, arg, ok := strings.Cut(text, " ")
 	if !ok {
 		flag, arg, _ = strings.Cut(text, "=")
@@ -161,15 +217,32 @@ func (l requirementLine) option(at, text string) (requirementLine, error) {
 		flag, arg = flag[:2], flag[2:]
 	}
 	arg = strings.TrimSpace(arg)
+	if arg == "" && slices.Contains([]string{"-r", "--requirement", "-c", "--constraint", "-e", "--editable"}, flag) {
+		return l, &ParseError{File: file, Line: l.line, Msg: flag + " names no file"}
+	}
 	switch flag {
 	case "-r", "--requirement":
 		l.include = arg
 	case "-c", "--constraint":
 		l.include, l.constraint = arg, true
 	case "-e", "--editable":
-		return l, &UnsupportedError{What: "an editable requirement", Evidence: at, Fix: "list its dependencies; the app's own modules are found in its folder"}
+		return l.folder(at, arg)
 	case "-f", "--find-links":
 		return l, &UnsupportedError{What: "--find-links", Evidence: at, Fix: "put the wheels on an index"}
+	default:
+		l.option = text
 	}
+	return l, nil
+}
+
+// folder reads a package of the tree itself: ".", "./lib[extra]".
+func (l requirementLine) folder(at, text string) (requirementLine, error) {
+	dir, _, _ := strings.Cut(text, "[")
+	dir = strings.TrimSpace(dir)
+	clean := path.Clean(dir)
+	if strings.Contains(dir, ":") || path.IsAbs(clean) || strings.HasPrefix(clean, "..") || path.Ext(clean) != "" && clean != "." {
+		return l, &UnsupportedError{What: "a requirement from outside the tree", Evidence: at, Fix: "name a published version instead, or put the wheel on an index"}
+	}
+	l.local = clean
 	return l, nil
 }
