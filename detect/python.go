@@ -216,19 +216,7 @@ func pythonRuntime(t *tree, p *Plan) Runtime {
 	requests = append(requests,
 		request{pipfilePython(t), "Pipfile requires"},
 		request{strings.TrimPrefix(t.line("runtime.txt"), "python-"), "runtime.txt"})
-	r := runtime("python", requests, "3")
-	if spec := requests[len(requests)-5].version; spec != "" && r.Version != spec && isDigit(r.Version) && !pypi.Allows(spec, padVersion(r.Version)) {
-		p.warn(fmt.Sprintf("python %s (%s) is not among those that pyproject.toml requires: %s", r.Version, r.From, spec))
-	}
-	return r
+	return runtime("python", requests, "3")
 }
 
 func isDigit(s string) bool { return s != "" && '0' <= s[0] && s[0] <= '9' }
-
-// padVersion is the newest patch of a version that names none.
-func padVersion(v string) string {
-	if strings.Count(v, ".") == 1 {
-		return v + ".99"
-	}
-	return v
-}

@@ -140,7 +140,7 @@ func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
 				continue
 			}
 			if app, ok := findApp(readModule(string(t.source(file))), f, factory); ok {
-				app.file, app.module = file, moduleName(t, file)
+				app.file, app.module = file, pyModuleName(t, file)
 				return app, true
 			}
 		}
@@ -148,8 +148,8 @@ func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
 	return pyApp{}, false
 }
 
-// moduleName is how a file is imported. What is below src is on the path, unless src is a package itself.
-func moduleName(t *tree, file string) string {
+// pyModuleName is how a file is imported. What is below src is on the path, unless src is a package itself.
+func pyModuleName(t *tree, file string) string {
 	if !t.has("src/__init__.py") && srcLayout(t) {
 		file = strings.TrimPrefix(file, "src/")
 	}

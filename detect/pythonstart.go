@@ -42,7 +42,7 @@ func startPython(t *tree, p *Plan) error {
 	}
 	p.try("the __main__.py of the only package")
 	if pkg := onlyMain(t); pkg != "" {
-		p.start("web", "python3 -m "+moduleName(t, pkg), pkg+"/__main__.py")
+		p.start("web", "python3 -m "+pyModuleName(t, pkg), pkg+"/__main__.py")
 	}
 	return nil
 }

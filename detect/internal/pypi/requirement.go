@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	pep440 "github.com/aquasecurity/go-pep440-version"
+	"hop3/detect/constraint"
 )
 
 // A Requirement is one dependency as PEP 508 writes it.
@@ -61,21 +61,23 @@ func ParseRequirement(text string) (Requirement, error) {
 	return r, nil
 }
 
-// Allows reports whether a version meets every clause of a PEP 440 specifier. What is not a version meets none, what is not
-// a specifier is met by none.
+// Allows reports whether a version meets every clause of a PEP 440 specifier. A clause that cannot be read (an epoch) excludes
+// nothing: the tool that locked has judged it.
 func Allows(spec, version string) bool {
-	if spec == "" || spec == "*" {
-		return true
+	for clause := range strings.SplitSeq(spec, ",") {
+		clause = strings.TrimSpace(clause)
+		if not, family := strings.CutPrefix(clause, "!="); family && strings.HasSuffix(not, ".*") {
+			if Allows("=="+not, version) {
+				return false
+			}
+			continue
+		}
+		set, err := constraint.PEP440(clause)
+		if clause != "" && clause != "*" && err == nil && !set.Allows(version) {
+			return false
+		}
 	}
-	v, err := pep440.Parse(version)
-	if err != nil {
-		return false
-	}
-	if exact, ok := strings.CutPrefix(spec, "==="); ok {
-		return exact == version
-	}
-	s, err := pep440.NewSpecifiers(spec, pep440.WithPreRelease(true))
-	return err == nil && s.Check(v)
+	return true
 }
 
 // clip shortens hostile text for an error.
