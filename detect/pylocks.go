@@ -41,6 +41,7 @@ func (e *StaleLockError) Hint() string {
 type PythonFile struct {
 	Package, Version string
 	Name             string // "flask-3.1.1-py3-none-any.whl"
+	Address          bool   // the lock says where it is
 	Source           bool   // a source archive, which has to be built
 	Native           bool   // a wheel with machine code
 }
@@ -67,7 +68,7 @@ func (f *PythonFacts) Locked(python, machine string) ([]PythonFile, error) {
 		if file.SHA256 == "" {
 			return nil, &ParseError{File: f.Lock, Line: p.Line, Msg: fmt.Sprintf("%s has no sha256", clip(file.Name))}
 		}
-		files = append(files, PythonFile{Package: p.Name, Version: p.Version, Name: file.Name, Source: !file.Wheel(), Native: file.Native()})
+		files = append(files, PythonFile{Package: p.Name, Version: p.Version, Name: file.Name, Address: file.URL != "", Source: !file.Wheel(), Native: file.Native()})
 	}
 	return files, nil
 }

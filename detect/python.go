@@ -210,7 +210,7 @@ func pythonRuntime(t *tree, p *Plan) Runtime {
 	requests = append(requests,
 		request{strings.ReplaceAll(project.Project.Python, " ", ""), "pyproject.toml requires-python"},
 		request{poetryPython(project), "pyproject.toml tool.poetry.dependencies.python"})
-	if p.Python.Lock != "" && !strings.ContainsAny(p.Python.lock.Python, "|^~") {
+	if p.Python.Lock != "" && project.Project.Python == "" && !strings.ContainsAny(p.Python.lock.Python, "|^~") {
 		requests = append(requests, request{strings.ReplaceAll(p.Python.lock.Python, " ", ""), p.Python.Lock})
 	}
 	requests = append(requests,

@@ -98,7 +98,7 @@ func TestPython_Packages(t *testing.T) {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	locked, err := p.Python.Locked("3.13", "x86_64")
-	if err != nil || len(locked) != 1 || locked[0] != (PythonFile{Package: "bottle", Version: "0.13.2", Name: "bottle-0.13.2-py2.py3-none-any.whl"}) {
+	if err != nil || len(locked) != 1 || locked[0] != (PythonFile{Package: "bottle", Version: "0.13.2", Name: "bottle-0.13.2-py2.py3-none-any.whl", Address: true}) {
 		t.Errorf("%+v, %v", locked, err)
 	}
 	for name, c := range map[string]struct {

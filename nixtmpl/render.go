@@ -99,6 +99,7 @@ type view struct {
 	Python      *detect.PythonFacts
 	PythonAttrs []string
 	Collect     bool
+	Tool        string // the file that says what is installed
 
 	Nix *detect.NixFacts
 
@@ -114,7 +115,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
 		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
 		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: m.Build.After,
-		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p,
+		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From,
 	}
 	v.Description = cmp.Or(o.Name, "app") + ", " + article(p.Stack) + " " + p.Stack + " app deployed by hop3"
 	if len(p.Evidence) > 0 {

@@ -2,23 +2,17 @@ package nixtmpl
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"hop3/detect"
+	"hop3/detect/constraint"
 	"hop3/nixtmpl/packages"
 )
 
 func pythonRule() rule {
-	return rule{
-		resolve: resolvePython,
-		view:    func(p detect.Plan, _ Resolution, v *view) { v.Collect = p.Python.Collect != "" },
-		need: func(_ detect.Plan, r Resolution, n *packages.Need) {
-			if r.Template == "python/wheels" {
-				n.Python = []string{"pip"}
-			}
-		},
-	}
+	return rule{resolve: resolvePython, view: viewPython, need: needPython}
 }
 
 func pythonRuntime() runtimeRule {
@@ -29,37 +23,175 @@ func pythonRuntime() runtimeRule {
 	}
 }
 
-// resolvePython takes the packages of the set when they satisfy every requirement, else wheels.
+// pythonMachines are the systems of a flake and what Python calls their machines.
+func pythonMachines() map[string]string {
+	return map[string]string{"x86_64-linux": "x86_64", "aarch64-linux": "aarch64"}
+}
+
+// A pythonView is what the templates of locked and of resolved packages need.
+type pythonView struct {
+	Any      []string            // files for every system
+	Only     map[string][]string // files by system
+	ByName   bool                // the lock names no address of some file
+	Sources  bool                // some file is a source archive
+	Native   bool                // some file holds machine code
+	Backends []string            // packages of the set that build source archives
+	Libs     []string            // what the source archives are compiled against
+	Pipenv   bool                // the requirements are those of Pipfile.lock
+	Reqs     string              // the requirements file that pip reads
+}
+
+// resolvePython takes the packages of the set when they satisfy everything, else files by the hashes of the lock file, else
+// what pip finds.
 func resolvePython(p detect.Plan, o RenderOptions, r *Resolution) error {
-	why := wheelsBecause(p.Python, o.PythonPackages)
+	f := p.Python
+	if f.Lock != "" {
+		return resolveLocked(p, o, r)
+	}
+	why := wheelsBecause(f, o.PythonPackages, r.Version)
 	if why == "" {
-		r.Template, r.Layers = "python/packages", []string{"deps"}
-		for _, q := range p.Python.Requirements {
-			if !slices.Contains(r.PythonAttrs, q.Name) {
-				r.PythonAttrs = append(r.PythonAttrs, q.Name)
-			}
-		}
-		slices.Sort(r.PythonAttrs)
+		r.setPython(p, o, requiredNames(f, r.Version))
 		return nil
 	}
 	r.Template, r.Layers = "python/wheels", []string{"wheels", "deps"}
-	r.Fixed = []FixedOutput{fixed("wheels-"+r.Attr, p.Python.LockDigest)}
-	if !p.Python.Pinned {
-		r.Warnings = append(r.Warnings, "requirements.txt does not pin every version ("+why+"): the wheels of the first build are kept until it changes")
+	r.Fixed = []FixedOutput{fixed("wheels-"+r.Attr, f.LockDigest)}
+	if !f.Pinned {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s does not pin every version (%s): the wheels of the first build are kept until it changes", p.Tool.From, why))
 	}
 	return nil
 }
 
+func requiredNames(f *detect.PythonFacts, python string) []string {
+	var names []string
+	for _, q := range f.Requirements {
+		if q.Applies(python) {
+			names = append(names, q.Name)
+		}
+	}
+	return names
+}
+
+// setPython takes packages of the set, and the web server that the app lacks.
+func (r *Resolution) setPython(p detect.Plan, o RenderOptions, names []string) {
+	if s := p.Python.Server; s != "" && (o.PythonPackages == nil || o.PythonPackages[s] != "") {
+		names = append(names, s)
+	}
+	slices.Sort(names)
+	r.Template, r.Layers, r.PythonAttrs = "python/packages", []string{"deps"}, slices.Compact(names)
+}
+
+// resolveLocked takes the set's packages where they are what the lock file says, to the version.
+func resolveLocked(p detect.Plan, o RenderOptions, r *Resolution) error {
+	files, err := p.Python.Locked(r.Version, "x86_64")
+	if err != nil {
+		return err
+	}
+	same := !slices.ContainsFunc(files, func(f detect.PythonFile) bool { return o.PythonPackages[f.Package] != f.Version })
+	if same {
+		var names []string
+		for _, f := range files {
+			names = append(names, f.Package)
+		}
+		r.setPython(p, o, names)
+		return nil
+	}
+	r.Template, r.Layers = "python/locked", []string{"deps"}
+	return nil
+}
+
+func viewPython(p detect.Plan, r Resolution, v *view) {
+	v.Collect = p.Python.Collect != ""
+	s := pythonView{Only: map[string][]string{}, Pipenv: p.Tool.From == "Pipfile.lock", Reqs: "requirements.hop3.txt"}
+	if len(p.Python.Files) > 0 && p.Python.Text == "" && !s.Pipenv {
+		s.Reqs = p.Python.Files[0]
+	}
+	s.Backends = []string{"pip"}
+	if r.Template == "python/locked" {
+		s.locked(p, r.Version)
+	}
+	v.Stack = s
+}
+
+// locked sorts the files of the lock: those for every system, and those of each.
+func (s *pythonView) locked(p detect.Plan, python string) {
+	count := map[string]int{}
+	libs := map[string]bool{}
+	for system, machine := range pythonMachines() {
+		files, err := p.Python.Locked(python, machine)
+		if err != nil {
+			continue // nothing for this machine: the flake says so when it is built there
+		}
+		for _, f := range files {
+			s.Only[system] = append(s.Only[system], f.Name)
+			count[f.Name]++
+			s.ByName = s.ByName || !f.Address
+			s.Sources = s.Sources || f.Source
+			s.Native = s.Native || f.Native
+			for _, lib := range pythonLibs()[f.Package] {
+				libs[lib] = libs[lib] || f.Source
+			}
+		}
+	}
+	for _, names := range s.Only {
+		s.Any = append(s.Any, slices.DeleteFunc(slices.Clone(names), func(n string) bool { return count[n] < len(s.Only) })...)
+	}
+	all := len(s.Only)
+	for system, names := range s.Only {
+		s.Only[system] = slices.DeleteFunc(names, func(n string) bool { return count[n] == all })
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(s.Only)), func(names []string) bool { return len(names) > 0 }) {
+		s.Only = nil
+	}
+	slices.Sort(s.Any)
+	s.Any = slices.Compact(s.Any)
+	for lib, source := range libs {
+		if source {
+			s.Libs = append(s.Libs, lib)
+		}
+	}
+	slices.Sort(s.Libs)
+	if s.Sources {
+		s.Backends = append(s.Backends, "setuptools", "wheel", "hatchling", "poetry-core", "flit-core", "pdm-backend")
+	}
+}
+
+// pythonLibs are the libraries that well-known projects compile against.
+func pythonLibs() map[string][]string {
+	return map[string][]string{
+		"psycopg2": {"libpq", "libpq.pg_config"}, "psycopg-c": {"libpq", "libpq.pg_config"}, "mysqlclient": {"libmysqlclient", "pkg-config"},
+		"lxml": {"libxml2", "libxslt"}, "pycairo": {"cairo", "pkg-config"}, "cffi": {"libffi"}, "pillow": {"zlib", "libjpeg"},
+		"python-ldap": {"openldap", "cyrus_sasl"}, "pyodbc": {"unixODBC"}, "xmlsec": {"xmlsec", "libxml2", "pkg-config"}, "h5py": {"hdf5"},
+	}
+}
+
+func needPython(p detect.Plan, r Resolution, n *packages.Need) {
+	if r.Template == "python/packages" {
+		return
+	}
+	n.Python = []string{"pip", "setuptools", "wheel"}
+	if p.Python.Server != "" {
+		n.Python = append(n.Python, p.Python.Server)
+	}
+	if r.Template == "python/locked" {
+		s := pythonView{Only: map[string][]string{}}
+		s.locked(p, r.Version)
+		n.Native = s.Sources
+	}
+}
+
 // wheelsBecause returns the first requirement that the set cannot satisfy, "" if there is none.
-func wheelsBecause(f *detect.PythonFacts, have map[string]string) string {
+func wheelsBecause(f *detect.PythonFacts, have map[string]string, python string) string {
 	if f.Hashed {
 		return "it carries hashes"
 	}
 	for _, q := range f.Requirements {
 		version, ok := have[q.Name]
 		switch {
-		case len(q.Extras) > 0 || q.Marker != "":
-			return q.Name + " has extras or a marker"
+		case !q.Applies(python):
+		case len(q.Extras) > 0:
+			return q.Name + " has extras"
+		case q.URL != "":
+			return q.Name + " comes from an address"
 		case have == nil && q.Spec != "":
 			return q.Name + q.Spec
 		case have == nil:
@@ -84,10 +216,9 @@ func choosePython(want string, have []string) string {
 		}
 		return ""
 	}
-	for _, v := range have {
-		if satisfies(newest(v), want) {
-			return v
-		}
+	s, err := constraint.Poetry(want)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return s.Newest(have)
 }

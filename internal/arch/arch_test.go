@@ -24,13 +24,14 @@ var imports = map[string][]string{
 	"detect":            {"detect/constraint"},
 	"nixtmpl/nix":       {},
 	"nixtmpl/packages":  {"nixtmpl/nix"},
-	"nixtmpl":           {"detect", "detect/constraint", "nixtmpl/nix", "nixtmpl/packages"},
+	"nixtmpl":           {"detect", "detect/constraint", "nixtmpl/nix", "nixtmpl/packages", "internal/pypitest"}, // the last for its tests
 	"procman/proxy":     {},
 	"procman/sandbox":   {},
 	"procman/shim":      {"procman/sandbox"},
 	"procman":           {"procman/proxy", "procman/sandbox", "procman/shim"},
 	"internal/arch":     {},
 	"internal/acmetest": {},
+	"internal/pypitest": {},
 	"internal/certs":    {"internal/acmetest"}, // for its tests
 	"internal/config":   {},
 	"internal/state":    {},
