@@ -39,6 +39,7 @@ func stacks() []stack {
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
 		{"node", claimNode, planNode},             // after those that use node for assets only
 		{"crystal", claimCrystal, planCrystal},    // a package.json beside it builds assets
+		{"haskell", claimHaskell, planHaskell},    // a package.json beside it builds assets
 		{"cpp", claimCpp, planCpp},                // after those whose native extensions CMake builds
 		{"scheme", claimScheme, planScheme},       // a program at the root beats the page that it serves
 		{"static", claimStatic, planStatic},       // index.html is also part of apps of every other stack

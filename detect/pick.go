@@ -159,7 +159,7 @@ func foreignManifests() []foreignManifest {
 		{"composer.json", "php"}, {"pom.xml", "java"},
 		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
 		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
-		{"stack.yaml", "haskell"}, {"cabal.project", "haskell"}, {"build.zig", "zig"},
+		{"build.zig", "zig"},
 		{"deno.json", "deno"}, {"deno.jsonc", "deno"},
 		{"cpanfile", "perl"}, {"go.work", "go"},
 	}

@@ -41,6 +41,7 @@ type Plan struct {
 	Dotnet   *DotnetFacts  `json:"-"`
 	Dart     *DartFacts    `json:"-"`
 	R        *RFacts       `json:"-"`
+	Haskell  *HaskellFacts `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

@@ -22,6 +22,7 @@ func rules() map[string]rule {
 	return map[string]rule{
 		"crystal": crystalRule(),
 		"go":      goRule(),
+		"haskell": haskellRule(),
 		"nix":     nixRule(),
 		"node":    nodeRule(),
 		"python":  pythonRule(),
@@ -44,6 +45,7 @@ func runtimes() map[string]runtimeRule {
 	return map[string]runtimeRule{
 		"crystal": crystalRuntime(),
 		"go":      goRuntime(),
+		"ghc":     haskellRuntime(),
 		"node":    nodeRuntime(),
 		"python":  pythonRuntime(),
 		"rust":    rustRuntime(),

@@ -24,14 +24,15 @@ func setForCases() RenderOptions {
 	return RenderOptions{
 		Name: "blog",
 		Available: map[string][]string{"go": {"1.24", "1.25"}, "node": {"20", "22", "23", "24"}, "python": {"3.13"}, "guile": {"3.0"}, "haunt": {"0.3"},
-			"rust": {"1.85"}, "crystal": {"1.14"}, "haskell": {"9.6"}, "swift": {"6.0"}, "zig": {"0.13", "0.14"},
+			"rust": {"1.85"}, "crystal": {"1.14"}, "ghc": {"9.6"}, "swift": {"6.0"}, "zig": {"0.13", "0.14"},
 			"elixir": {"1.17", "1.18"}, "erlang": {"26", "27"}, "gleam": {"1.11"}, "dotnet": {"8.0", "9.0"}, "dart": {"3.8"}, "r": {"4.4"},
 			"ruby": {"3.3"}, "php": {"8.4"}, "perl": {"5.40"}, "lua": {"5.4"},
 		},
 		Packages: map[string]map[string]string{
-			"ruby": {"sinatra": "4.1.1", "puma": "6.6.0", "rackup": "2.1.0", "rack": "3.1.20"},
-			"perl": {"Mojolicious": "9.39", "Plack": "1.0051", "Starman": "0.4017", "Dancer2": "1.1.2"},
-			"lua":  {"luasocket": "3.1.0", "luafilesystem": "1.8.0"},
+			"ruby":    {"sinatra": "4.1.1", "puma": "6.6.0", "rackup": "2.1.0", "rack": "3.1.20"},
+			"perl":    {"Mojolicious": "9.39", "Plack": "1.0051", "Starman": "0.4017", "Dancer2": "1.1.2"},
+			"haskell": {"aeson": "2.1.2.1", "hspec": "2.10", "http-types": "0.12.4", "scotty": "0.20.1", "text": "2.0.2", "wai": "3.2.4", "warp": "3.3.31"},
+			"lua":     {"luasocket": "3.1.0", "luafilesystem": "1.8.0"},
 		},
 		PythonPackages: map[string]string{"flask": "3.1.1", "gunicorn": "23.0.0", "django": "5.2.3", "uvicorn": "0.32.0", "fastapi": "0.115.11"},
 	}
