@@ -124,16 +124,28 @@ func choose(t *tree, p *Plan) error {
 	p.Static = p.Manifest.static
 	p.Processes = append(p.Processes, p.Manifest.procs...)
 	p.Release = p.Manifest.Release
-	if err := winner.plan(t, p); err != nil {
+	if err := slugHides(t, p); err != nil {
 		return &StackError{Stack: p.Stack, Err: err}
+	}
+	if err := winner.plan(t, p); err != nil {
+		return &StackError{Stack: p.Stack, Err: err, More: causes(t, p.Stack)}
 	}
 	if p.nested != nil {
 		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)
 	}
 	if len(p.Processes) == 0 && p.Static == "" {
-		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried}}
+		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried}, More: causes(t, p.Stack)}
 	}
 	return nil
+}
+
+// causes are what in the tree may be why the plan of a stack failed.
+func causes(t *tree, stack string) []string {
+	files := pinFiles()
+	for _, c := range clues()[stack] {
+		files = append(files, c.files...)
+	}
+	return append(misspelt(t, pinFiles()), gitignored(t, files)...)
 }
 
 func join(list []string) string { return strings.Join(list, ", ") }

@@ -108,6 +108,8 @@ func TestDetect_Unsupported(t *testing.T) {
 		what string
 		tree []string
 	}{
+		{"OCaml", []string{"dune-project", "", "index.html", ""}},
+		{"a notebook", []string{"x.ipynb", "{}"}},
 		{"yarn", []string{"package.json", `{"scripts":{"start":"x"}}`, "yarn.lock", ""}},
 		{"bun", []string{"package.json", `{"packageManager":"bun@1.2"}`, "package-lock.json", "{}"}},
 		{"npm workspaces", []string{"package.json", `{"workspaces":["a"]}`}},
@@ -351,5 +353,26 @@ func TestPolyglot(t *testing.T) {
 		if got.Version != c.want || c.want != "" && got.From != c.file {
 			t.Errorf("%s %q: %+v, want %q", c.file, c.text, got, c.want)
 		}
+	}
+}
+
+func TestDetect_Causes(t *testing.T) {
+	for _, c := range []struct {
+		hint string
+		tree []string
+	}{
+		{"procfile looks like a misspelt Procfile", []string{"package.json", "{}", "procfile", "web: x"}},
+		{".gitignore:1 keeps package-lock.json out of what is pushed", []string{"package.json", `{"dependencies":{"a":"1"},"scripts":{"start":"x"}}`, ".gitignore", "/package-lock.json\n"}},
+		{"mend .slugignore", []string{"package.json", `{"scripts":{"start":"x"}}`, ".slugignore", "*.json\n"}},
+	} {
+		_, err := Detect(files(c.tree...))
+		s, ok := errors.AsType[*StackError](err)
+		if !ok || s.Stack != "node" || !strings.Contains(s.Hint(), c.hint) {
+			t.Errorf("%q: %v, hint %q", c.tree, err, s.Hint())
+		}
+	}
+	p, err := Detect(files("package.json", `{"scripts":{"start":"x"}}`, ".python_version", "", "procfile", "web: x", ".npmrc", "", "app.js", ""))
+	if err != nil || !slices.Contains(p.Warnings, "procfile looks like a misspelt Procfile: it is not read") || len(p.Warnings) != 2 {
+		t.Errorf("%q, %v", p.Warnings, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 type StackError struct {
 	Stack string
 	Err   error
+	More  []string // hints about the tree that may be the cause
 }
 
 func (e *StackError) Error() string { return e.Err.Error() }
@@ -18,12 +19,13 @@ func (e *StackError) Error() string { return e.Err.Error() }
 // Unwrap returns what went wrong.
 func (e *StackError) Unwrap() error { return e.Err }
 
-// Hint is that of the error inside, "" if it has none.
+// Hint is that of the error inside, and what else may be the cause, one to a line; "" if nothing is known.
 func (e *StackError) Hint() string {
-	if h, ok := e.Err.(interface{ Hint() string }); ok {
-		return h.Hint()
+	var hints []string
+	if h, ok := e.Err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		hints = append(hints, h.Hint())
 	}
-	return ""
+	return strings.Join(append(hints, e.More...), "\n")
 }
 
 // A ParseError is a file of the app that breaks its format. Line is 0 when the whole file is meant.
@@ -79,7 +81,8 @@ func (e *UnsupportedError) Hint() string {
 	if e.Fix != "" {
 		return e.Fix
 	}
-	return "supported: " + join(Stacks()) + "; the stack nix builds anything: add a flake.nix with packages.<system>.default"
+	return "supported: " + join(Stacks()) + "; the stack nix builds anything: add a flake.nix with packages.<system>.default;" +
+		" to have this passed over, name a stack under [build] in hop3.toml"
 }
 
 // A StartError is returned when the stack is known and nothing says how to start the app.

@@ -94,7 +94,25 @@ func weightOf(rules []clue, file string) int {
 			}
 		}
 	}
+	switch {
+	case slices.Contains(manifests(), file):
+		return weightManifest
+	case strings.Contains(file, "/"):
+		return weightWeak
+	case isSource(file):
+		return weightEntry
+	}
 	return weightManifest
+}
+
+// isSource reports whether a file is code, so that a claim by it alone is a program without a manifest.
+func isSource(file string) bool {
+	switch path.Ext(file) {
+	case ".rb", ".ru", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".go", ".php", ".pl", ".psgi", ".lua", ".R", ".r", ".cbl", ".cob", ".scm", ".sh",
+		".java", ".kt", ".clj", ".ex", ".exs", ".rs", ".c", ".cc", ".cpp", ".cr", ".dart", ".hs", ".zig", ".swift", ".html":
+		return true
+	}
+	return false
 }
 
 func whyWeight(weight int) string {

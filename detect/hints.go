@@ -7,20 +7,27 @@ import (
 	"strings"
 )
 
-const treeShown = 24 // names of the top of the tree in an error
+const (
+	treeShown  = 24 // names of the top of the tree in an error
+	maxAppDirs = 3  // folders that are named as where the app may be
+)
+
+// manifests are the root files by which stacks are known, and those that hop3 itself reads.
+func manifests() []string {
+	return []string{
+		"Procfile", "hop3.toml", "Staticfile", "index.html", "flake.nix", "start.sh",
+		"composer.json", "index.php", "Gemfile", "config.ru", "mix.exs", "go.mod", "go.work", "main.go", "pom.xml", "build.gradle", "build.gradle.kts",
+		"settings.gradle", "settings.gradle.kts", "build.sbt", "project.clj", "deps.edn", "build.clj", "Cargo.toml", "requirements.txt",
+		"pyproject.toml", "Pipfile", "setup.py", "manage.py", "deno.json", "deno.jsonc", "package.json", "gleam.toml", "Package.swift",
+		"pubspec.yaml", "shard.yml", "stack.yaml", "cabal.project", "package.yaml", "build.zig", "CMakeLists.txt", "meson.build", "cpanfile",
+		"haunt.scm", "renv.lock", "DESCRIPTION", "default.nix", "shell.nix",
+	}
+}
 
 // unknown explains why nothing claimed t.
 func unknown(t *tree) *UnknownError {
-	e := &UnknownError{Tree: t.top(treeShown), Supported: Stacks()}
-	known := []string{"requirements.txt", "package.json", "go.mod", "Procfile", "index.html", "flake.nix", "hop3.toml", "Staticfile"}
-	for _, f := range t.in(".") {
-		if best := nearest(f, known); best != "" && best != f {
-			e.Hints = append(e.Hints, fmt.Sprintf("%s looks like a misspelt %s", f, best))
-		}
-	}
-	if t.has("Dockerfile") {
-		e.Hints = append(e.Hints, "a Dockerfile is not used: hop3 builds with Nix; add a Procfile, or a flake.nix with packages.<system>.default")
-	}
+	e := &UnknownError{Tree: t.top(treeShown), Supported: Stacks(), Hints: misspelt(t, manifests())}
+	e.Hints = append(e.Hints, containerHints(t)...)
 	for _, d := range []string{"__pycache__", ".venv", "venv"} {
 		if t.dirs[d] {
 			e.Hints = append(e.Hints, d+"/ says Python, but there is no requirements.txt")
@@ -30,28 +37,158 @@ func unknown(t *tree) *UnknownError {
 	if t.dirs["node_modules"] {
 		e.Hints = append(e.Hints, "node_modules/ is committed, but package.json is not")
 	}
+	if t.dirs["vendor/bundle"] {
+		e.Hints = append(e.Hints, "vendor/bundle/ says Ruby, but there is no Gemfile")
+	}
+	e.Hints = append(e.Hints, gitignored(t, manifests())...)
 	for _, dir := range appDirs(t) {
 		e.Hints = append(e.Hints, fmt.Sprintf("the app seems to be in %s/: set root = %q under [build] in hop3.toml", dir, dir))
 	}
 	return e
 }
 
-// appDirs returns the folders directly below the root that a stack would claim, at most three.
+// misspelt names the root files that look like one of known that is not there.
+func misspelt(t *tree, known []string) []string {
+	missing := slices.DeleteFunc(slices.Clone(known), t.has)
+	var hints []string
+	for _, f := range t.in(".") {
+		if slices.Contains(known, f) {
+			continue
+		}
+		plain := f
+		for _, ext := range []string{".txt", ".md", ".bak", ".example", ".sample", ".yml", ".yaml"} {
+			if cut, ok := strings.CutSuffix(f, ext); ok && slices.Contains(missing, cut) {
+				plain = cut
+			}
+		}
+		best := nearest(plain, missing)
+		if best == "" || strings.HasPrefix(f, ".") != strings.HasPrefix(best, ".") || isSource(f) && path.Ext(f) != path.Ext(best) {
+			continue // main.c is not a misspelt main.go
+		}
+		hints = append(hints, fmt.Sprintf("%s looks like a misspelt %s", f, best))
+	}
+	return hints
+}
+
+// pinFiles are read for versions and settings whatever the stack is; another spelling of them is passed over in silence.
+func pinFiles() []string {
+	return []string{
+		"Procfile", "hop3.toml", ".slugignore", ".python-version", ".ruby-version", ".node-version", ".tool-versions", ".java-version", ".php-version",
+		"runtime.txt", "rust-toolchain.toml", "global.json", "Staticfile",
+	}
+}
+
+// containerHints says what becomes of the files of container tools.
+func containerHints(t *tree) []string {
+	var hints []string
+	if f := t.first("Dockerfile", "Containerfile", "dockerfile"); f != "" {
+		hint := "a Dockerfile is not used: hop3 builds with Nix; add a Procfile, or a flake.nix with packages.<system>.default"
+		if command := dockerCommand(string(t.source(f))); command != "" {
+			hint = fmt.Sprintf("a %s is not used: hop3 builds with Nix; what it starts would be this line of a Procfile: web: %s", f, clip(command))
+		}
+		hints = append(hints, hint)
+	}
+	if f := t.first("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"); f != "" {
+		hints = append(hints, f+" is not used: push each of its services that is code as an app of its own")
+	}
+	if f := t.first(".devcontainer/devcontainer.json", ".devcontainer.json"); f != "" {
+		hints = append(hints, f+" is not used: the tools it installs are named by a manifest of the language, or by packages under [build] in hop3.toml")
+	}
+	return hints
+}
+
+// dockerCommand is the command of the last CMD or ENTRYPOINT line that stands alone, as a shell would write it; "" if none does.
+func dockerCommand(src string) string {
+	var cmd, entry string
+	for l := range strings.Lines(src) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(l), " ")
+		rest = strings.TrimSpace(rest)
+		if strings.HasPrefix(rest, "[") {
+			var words []string
+			if decodeJSON("Dockerfile", []byte(rest), &words) != nil {
+				continue
+			}
+			for i, w := range words {
+				words[i] = shellWord(w)
+			}
+			rest = strings.Join(words, " ")
+		}
+		switch strings.ToUpper(word) {
+		case "FROM":
+			cmd, entry = "", ""
+		case "CMD":
+			cmd = rest
+		case "ENTRYPOINT":
+			entry = rest
+		}
+	}
+	return strings.TrimSuffix(strings.TrimSpace(entry+" "+cmd), "\\")
+}
+
+// gitignored names those of files that are not there because .gitignore keeps them out of every commit.
+func gitignored(t *tree, files []string) []string {
+	var hints []string
+	for _, f := range files {
+		if t.has(f) || strings.Contains(f, "*") {
+			continue
+		}
+		if line := ignoreLine(string(t.source(".gitignore")), f); line > 0 {
+			hints = append(hints, fmt.Sprintf(".gitignore:%d keeps %s out of what is pushed: remove that line and commit the file", line, f))
+		}
+	}
+	return hints
+}
+
+// ignoreLine returns the line of a .gitignore that decides that a root file is left out, 0 if none does. A line that is all
+// wildcard does not mean one file.
+func ignoreLine(src, file string) int {
+	n, found := 0, 0
+	for l := range strings.Lines(src) {
+		n++
+		l = strings.TrimSpace(l)
+		pattern, not := strings.CutPrefix(l, "!")
+		if ok, err := path.Match(strings.TrimPrefix(pattern, "/"), file); err != nil || !ok || strings.Trim(pattern, "*/") == "" {
+			continue
+		}
+		found = n
+		if not {
+			found = 0
+		}
+	}
+	return found
+}
+
+// appDirs returns the folders that hold a manifest, the shallowest first.
 func appDirs(t *tree) []string {
 	var list []string
 	for d := range t.dirs {
-		if d == "." || strings.Contains(d, "/") || skipDir(d) {
+		if d == "." || strings.Count(d, "/") > 2 || hidden(d) {
 			continue
 		}
-		for _, f := range []string{"go.mod", "package.json", "requirements.txt", "Procfile", "flake.nix"} {
-			if t.has(path.Join(d, f)) {
+		for _, f := range manifests() {
+			if t.has(d + "/" + f) {
 				list = append(list, d)
 				break
 			}
 		}
 	}
-	slices.Sort(list)
-	return list[:min(len(list), 3)]
+	slices.SortFunc(list, func(a, b string) int {
+		if x, y := strings.Count(a, "/"), strings.Count(b, "/"); x != y {
+			return x - y
+		}
+		return strings.Compare(a, b)
+	})
+	return list[:min(len(list), maxAppDirs)]
+}
+
+// hidden reports whether a folder of dir is one that tools made or that holds no app.
+func hidden(dir string) bool {
+	for part := range strings.SplitSeq(dir, "/") {
+		if skipDir(part) || part[0] == '.' || part == "vendor" || part == "testdata" || part == "test" || part == "tests" || part == "docs" {
+			return true
+		}
+	}
+	return false
 }
 
 // onlyFolder returns the name of the single folder below dir ("" for the root), not counting those that tools make or hide;

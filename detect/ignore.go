@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -190,6 +191,26 @@ func slugIgnored(t *tree, patterns []string) []string {
 		}
 	}
 	return list
+}
+
+// slugHides refuses a .slugignore that takes away what the stack was known by: the build would not find it.
+func slugHides(t *tree, p *Plan) error {
+	if len(p.Manifest.Ignore) == 0 {
+		return nil
+	}
+	for _, e := range p.Winner.Evidence {
+		if e.Weight < weightEntry || !t.has(e.File) {
+			continue
+		}
+		for dir := e.File; dir != "."; dir = path.Dir(dir) {
+			i := slices.IndexFunc(p.Manifest.Ignore, func(pattern string) bool { return matchesAny([]string{pattern}, dir) })
+			if i >= 0 {
+				return &ParseError{File: ".slugignore", Line: t.lineOf(".slugignore", p.Manifest.Ignore[i]),
+					Msg: fmt.Sprintf("%s takes away %s, which the build needs", clip(p.Manifest.Ignore[i]), e.File)}
+			}
+		}
+	}
+	return nil
 }
 
 func matchesAny(patterns []string, name string) bool {

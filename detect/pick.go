@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"slices"
 )
 
@@ -137,30 +139,30 @@ func foreign(t *tree, winner string) error {
 		return nil
 	}
 	for _, f := range foreignManifests() {
-		if t.has(f.file) {
-			return &StackError{Stack: f.stack, Err: &UnsupportedError{What: f.what(), Evidence: f.file}}
+		for _, name := range t.in(".") {
+			if ok, err := path.Match(f.file, name); ok && err == nil && !slices.Contains(Stacks(), f.stack) {
+				return &StackError{Stack: f.stack, Err: &UnsupportedError{What: cmp.Or(f.what, f.stack), Evidence: name}}
+			}
 		}
 	}
 	return nil
 }
 
-type foreignManifest struct{ file, stack string }
+// A foreignManifest is a root file, or a pattern of them, that names a stack for certain.
+type foreignManifest struct{ file, stack, what string }
 
-func (f foreignManifest) what() string {
-	if f.file == "go.work" {
-		return "go workspaces"
-	}
-	return f.stack
-}
-
-// foreignManifests are root files that name a stack for certain.
 func foreignManifests() []foreignManifest {
 	return []foreignManifest{
-		{"composer.json", "php"}, {"pom.xml", "java"},
-		{"build.gradle", "java"}, {"build.gradle.kts", "kotlin"}, {"build.sbt", "scala"}, {"project.clj", "clojure"},
-		{"deps.edn", "clojure"}, {"gleam.toml", "gleam"}, {"Package.swift", "swift"}, {"pubspec.yaml", "dart"},
-		{"build.zig", "zig"},
-		{"deno.json", "deno"}, {"deno.jsonc", "deno"},
-		{"cpanfile", "perl"}, {"go.work", "go"},
+		{file: "composer.json", stack: "php"}, {file: "mix.exs", stack: "elixir"}, {file: "pom.xml", stack: "java"},
+		{file: "build.gradle", stack: "java"}, {file: "build.gradle.kts", stack: "java"}, {file: "build.sbt", stack: "scala"},
+		{file: "project.clj", stack: "clojure"}, {file: "deps.edn", stack: "clojure"}, {file: "gleam.toml", stack: "gleam"},
+		{file: "Package.swift", stack: "swift"}, {file: "pubspec.yaml", stack: "dart"}, {file: "stack.yaml", stack: "haskell"},
+		{file: "cabal.project", stack: "haskell"}, {file: "build.zig", stack: "zig"}, {file: "deno.json", stack: "deno"},
+		{file: "deno.jsonc", stack: "deno"}, {file: "cpanfile", stack: "perl"},
+		{"dune-project", "ocaml", "OCaml"}, {"rebar.config", "erlang", "an Erlang release"}, {"Project.toml", "julia", "Julia"},
+		{"dub.json", "d", "D"}, {"dub.sdl", "d", "D"}, {"elm.json", "elm", "Elm"}, {"*.nimble", "nim", "Nim"}, {"v.mod", "v", "V"},
+		{"fpm.toml", "fortran", "Fortran"}, {"*.asd", "lisp", "Common Lisp"}, {"info.rkt", "racket", "Racket"}, {"*.lpr", "pascal", "Pascal"},
+		{"MODULE.bazel", "bazel", "a Bazel build"}, {"WORKSPACE.bazel", "bazel", "a Bazel build"}, {"build.xml", "ant", "an Ant build"},
+		{"Podfile", "ios", "a phone app"}, {"*.ipynb", "jupyter", "a notebook"},
 	}
 }

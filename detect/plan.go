@@ -3,6 +3,7 @@ package detect
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -155,6 +156,12 @@ func (p *Plan) finish(t *tree) {
 	p.checkRuntimes()
 	if t.has("Dockerfile") {
 		p.warn("Dockerfile is not used: hop3 builds with Nix")
+	}
+	for _, hint := range misspelt(t, pinFiles()) {
+		p.warnOnce(hint + ": it is not read")
+	}
+	if dirs := appDirs(t); p.Stack == "procfile" && len(dirs) > 0 {
+		p.warn(fmt.Sprintf("the commands of the Procfile find no language's tools: if the app is in %s/, set root = %q under [build] in hop3.toml", dirs[0], dirs[0]))
 	}
 	if t.truncated {
 		p.warn("the tree is larger than detection reads; only its top was looked at")
