@@ -81,8 +81,7 @@ func (e *UnsupportedError) Hint() string {
 	if e.Fix != "" {
 		return e.Fix
 	}
-	return "supported: " + join(Stacks()) + "; the stack nix builds anything: add a flake.nix with packages.<system>.default;" +
-		" to have this passed over, name a stack under [build] in hop3.toml"
+	return "the stack nix builds anything: add a flake.nix with packages.<system>.default; to have this passed over, name a stack under [build] in hop3.toml"
 }
 
 // A StartError is returned when the stack is known and nothing says how to start the app.
