@@ -41,6 +41,7 @@ func stacks() []stack {
 		{"crystal", claimCrystal, planCrystal},    // a package.json beside it builds assets
 		{"haskell", claimHaskell, planHaskell},    // a package.json beside it builds assets
 		{"cpp", claimCpp, planCpp},                // after those whose native extensions CMake builds
+		{"r", claimR, planR},                      // a report beside another stack's app has no manifest, or less evidence
 		{"scheme", claimScheme, planScheme},       // a program at the root beats the page that it serves
 		{"static", claimStatic, planStatic},       // index.html is also part of apps of every other stack
 		{"procfile", claimProcfile, planProcfile}, // says how to start, not what it is: last

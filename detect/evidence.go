@@ -58,7 +58,7 @@ func clues() map[string][]clue {
 		"zig":      {{weightLock, []string{"build.zig.zon"}}},
 		"cpp":      {{weightWeak, []string{"CMakePresets.json", "conanfile.txt", "vcpkg.json"}}},
 		"perl":     {{weightLock, []string{"cpanfile.snapshot"}}, {weightEntry, []string{"app.psgi", "app.pl"}}},
-		"r":        {{weightLock, []string{"renv.lock"}}, {weightEntry, []string{"app.R", "plumber.R", "server.R"}}},
+		"r":        {{weightLock, []string{"renv.lock"}}, {weightEntry, []string{"app.R", "plumber.R", "entrypoint.R", "server.R", "main.R", "run.R", "api.R"}}},
 		"scheme":   {{weightEntry, []string{"main.scm", "server.scm", "web.scm", "app.scm", "init.scm"}}},
 		"static":   {{weightManifest, []string{"Staticfile"}}, {weightEntry, []string{"index.html", "*/index.html"}}},
 		"shell":    {{weightEntry, []string{"*.sh"}}},

@@ -135,7 +135,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 }
 
 func article(word string) string {
-	if word != "" && strings.Contains("aeio", word[:1]) {
+	if word == "r" || word != "" && strings.Contains("aeio", word[:1]) {
 		return "an"
 	}
 	return "a"

@@ -30,6 +30,7 @@ func rules() map[string]rule {
 		"scheme":  schemeRule(),
 		"ruby":    rubyRule(),
 		"elixir":  elixirRule(),
+		"r":       rRule(),
 	}
 }
 
@@ -53,6 +54,7 @@ func runtimes() map[string]runtimeRule {
 		"ruby":    rubyRuntime(),
 		"elixir":  elixirRuntime(),
 		"erlang":  erlangRuntime(),
+		"r":       rRuntime(),
 	}
 }
 

@@ -33,6 +33,7 @@ func setForCases() RenderOptions {
 			"perl":    {"Mojolicious": "9.39", "Plack": "1.0051", "Starman": "0.4017", "Dancer2": "1.1.2"},
 			"haskell": {"aeson": "2.1.2.1", "hspec": "2.10", "http-types": "0.12.4", "scotty": "0.20.1", "text": "2.0.2", "wai": "3.2.4", "warp": "3.3.31"},
 			"lua":     {"luasocket": "3.1.0", "luafilesystem": "1.8.0"},
+			"r":       {"shiny": "1.10.0", "httpuv": "1.6.15", "dplyr": "1.1.4", "DT": "0.33", "golem": "0.5.1", "data.table": "1.16.4"},
 		},
 		PythonPackages: map[string]string{"flask": "3.1.1", "gunicorn": "23.0.0", "django": "5.2.3", "uvicorn": "0.32.0", "fastapi": "0.115.11"},
 	}
