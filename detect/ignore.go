@@ -23,7 +23,7 @@ func toolOutput(name string, p Plan) bool {
 	case ".git", ".hg", ".svn":
 		return true
 	case "node_modules", ".next":
-		return p.Node != nil && p.Node.Lock != "" // without a lock the pushed folder is all there is
+		return p.Node != nil && (p.Node.Lock != "" || p.Node.Resolve) // without a lock the pushed folder is all there is
 	case "__pycache__", ".venv", "venv", ".tox":
 		return p.Stack == "python"
 	}
@@ -44,6 +44,7 @@ func isDoc(name string) bool {
 // and documentation that no other file mentions. Of a static site what is served counts, and all of it.
 func ignored(t *tree, p Plan) []string {
 	list := append(slugIgnored(t, p.Manifest.Ignore), "flake.nix", "flake.lock") // which the build itself writes
+	list = append(list, p.secret...)
 	site, _, _ := strings.Cut(p.Static, "/")
 	if m := p.Manifest.Build; p.Static == "." || p.Stack == "ruby" || len(p.Processes) > 0 || m.Before+m.Build+m.After != "" {
 		site = "" // more than the folder that is served counts
@@ -135,7 +136,7 @@ func wordByte(c byte) bool {
 // isLock reports whether a file is a lock file: those name thousands of packages, "docs" among them, and read nothing.
 func isLock(f string) bool {
 	switch path.Base(f) {
-	case "package-lock.json", "npm-shrinkwrap.json", "go.sum", "Gemfile.lock", "gems.locked", "composer.lock", "cpanfile.snapshot":
+	case "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "deno.lock", "go.sum", "Gemfile.lock", "gems.locked", "composer.lock", "cpanfile.snapshot":
 		return true
 	}
 	return false

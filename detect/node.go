@@ -1,22 +1,27 @@
 package detect
 
 import (
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 )
 
 // NodeFacts are what the Node template needs beyond the plan.
 type NodeFacts struct {
-	Lock           string // "package-lock.json", "npm-shrinkwrap.json" or "" when there are no dependencies
-	LockDigest     string // of Lock, hex
-	BuildScript    string // what to run before the app is complete: "npm run build", or ""
-	DevPackages    bool   // the lock file has packages that only the build needs
-	InstallScripts bool   // a package compiles or fetches something when it is installed
+	Manager        string   // "npm", "yarn", "yarn-berry", "pnpm" or "bun"
+	Lock           string   // the lock file, "" when there are no dependencies or none is committed
+	LockDigest     string   // of Lock, or of what is resolved without one, hex
+	LockVersion    int      // of package-lock.json
+	Resolve        bool     // dependencies and no lock file: what npm finds first is kept
+	Manifests      []string // package.json of the app and of its workspaces
+	Files          []string // what else decides about packages: lock file, settings, patches
+	Settings       string   // .npmrc without what is secret
+	Steps          []string // commands that complete the app, in order
+	Writes         bool     // a step changes installed packages: they are copied instead of linked
+	DevPackages    bool     // the lock file may have packages that only the build needs
+	InstallScripts bool     // a package compiles or fetches something when it is installed
+	Bun            bool     // bun is the runtime
 	Tarballs       []Tarball
 }
 
@@ -37,100 +42,135 @@ type packageJSON struct {
 	Volta           struct {
 		Node string `json:"node"`
 	} `json:"volta"`
+	DevEngines struct {
+		Runtime        json.RawMessage `json:"runtime"`
+		PackageManager json.RawMessage `json:"packageManager"`
+	} `json:"devEngines"`
+
+	file string // package.json or package.json5
 }
 
-// enginesNode reads engines.node; ancient packages have engines as a list, which means nothing.
-func (pkg packageJSON) enginesNode() string {
+// engine reads one of engines; ancient packages have engines as a list, which means nothing.
+func (pkg packageJSON) engine(name string) string {
 	var engines map[string]string
-	if json.Unmarshal(pkg.Engines, &engines) != nil {
+	if json.Unmarshal(pkg.Engines, &engines) != nil || engines[name] == "*" {
 		return ""
 	}
-	return engines["node"]
+	return engines[name]
 }
 
-func readPackage(t *tree) (packageJSON, error) {
-	var pkg packageJSON
-	b, err := t.read("package.json")
+// devEngine reads an entry of devEngines, which is one object or a list of them.
+func devEngine(raw json.RawMessage, want string) string {
+	type engine struct{ Name, Version string }
+	var list []engine
+	if json.Unmarshal(raw, &list) != nil {
+		var one engine
+		if json.Unmarshal(raw, &one) != nil {
+			return ""
+		}
+		list = []engine{one}
+	}
+	for _, e := range list {
+		if e.Name == want {
+			return e.Version
+		}
+	}
+	return ""
+}
+
+// depends reports whether the package names dep among what runs or what builds.
+func (pkg packageJSON) depends(deps ...string) bool {
+	return slices.ContainsFunc(deps, func(d string) bool {
+		return pkg.Dependencies[d] != "" || pkg.DevDependencies[d] != "" || pkg.OptionalDeps[d] != ""
+	})
+}
+
+func readPackage(t *tree) (packageJSON, error) { return readPackageIn(t, "package.json") }
+
+func readPackageIn(t *tree, file string) (packageJSON, error) {
+	pkg := packageJSON{file: file}
+	b, err := t.read(file)
 	if err != nil {
 		return pkg, err
 	}
-	return pkg, decodeJSON("package.json", b, &pkg)
+	return pkg, decodeJSON(file, b, &pkg)
 }
 
 func claimNode(t *tree) []Evidence {
 	if t.has("package.json") {
 		return []Evidence{{File: "package.json", Why: "manifest"}}
 	}
-	if f := t.first("server.js", "index.js", "server.mjs", "index.mjs"); f != "" && !t.has("index.html") {
+	if t.has("package.json5") {
+		return []Evidence{{File: "package.json5", Why: "manifest"}}
+	}
+	if f := t.first("server.js", "index.js", "server.mjs", "index.mjs", "server.cjs", "index.cjs"); f != "" && !t.has("index.html") {
 		return []Evidence{{File: f, Why: "program without a manifest"}}
 	}
 	return nil
 }
 
 func planNode(t *tree, p *Plan) error {
-	p.Node = &NodeFacts{}
+	p.Node = &NodeFacts{Manager: "npm"}
 	p.env("NODE_ENV", "production")
-	if !t.has("package.json") {
-		p.Tool = Tool{Name: "node", From: p.Evidence[len(p.Evidence)-1].File}
-		p.Runtimes = []Runtime{nodeRuntime(t, p, packageJSON{})}
-		return startNode(t, p, packageJSON{})
-	}
-	pkg, err := readPackage(t)
+	pkg, err := nodeManifest(t, p)
 	if err != nil {
 		return err
 	}
-	if err := npmOnly(t, pkg); err != nil {
+	if pkg.file == "" {
+		p.Tool = Tool{Name: "node", From: p.Evidence[len(p.Evidence)-1].File}
+		p.Runtimes = []Runtime{nodeRuntime(t, p, pkg)}
+		return startNode(t, p, pkg)
+	}
+	choice, err := chooseManager(t, p, pkg)
+	if err != nil {
 		return err
 	}
-	if err := planLock(t, p, pkg); err != nil {
+	members, err := workspaces(t, pkg)
+	if err != nil {
+		return err
+	}
+	if err := planLock(t, p, pkg, members); err != nil {
 		return err
 	}
 	p.Runtimes = []Runtime{nodeRuntime(t, p, pkg)}
+	if choice.version.Name != "" {
+		p.Runtimes = append(p.Runtimes, choice.version)
+	}
+	nodeFiles(t, p, members)
 	for _, f := range nodeFrameworks() {
-		if _, ok := pkg.Dependencies[f.dep]; ok {
+		if pkg.depends(f.dep) {
 			p.Frameworks = append(p.Frameworks, f.name)
 		}
 	}
-	if p.Manifest.Build.Build != "" {
-		p.Node.BuildScript = p.Manifest.Build.Build
-	} else if pkg.Scripts["build"] != "" {
-		p.Node.BuildScript = "npm run build"
-	}
-	for _, s := range []string{"preinstall", "install", "postinstall", "prepare"} {
-		if pkg.Scripts[s] != "" {
-			p.warn(fmt.Sprintf("package.json scripts.%s is not run: dependencies are installed before the app's files are there", s))
-		}
-	}
+	p.Frameworks = slices.Compact(p.Frameworks)
+	nodeSteps(t, p, pkg)
 	return startNode(t, p, pkg)
 }
 
-func nodeFrameworks() []struct{ name, dep string } {
-	return []struct{ name, dep string }{
-		{"astro", "astro"}, {"express", "express"}, {"fastify", "fastify"}, {"hono", "hono"}, {"koa", "koa"}, {"nest", "@nestjs/core"},
-		{"next", "next"}, {"nuxt", "nuxt"}, {"remix", "@remix-run/node"},
+// nodeManifest reads the manifest; without one its file is "".
+func nodeManifest(t *tree, p *Plan) (packageJSON, error) {
+	if t.has("package.json") {
+		return readPackage(t)
 	}
+	if !t.has("package.json5") {
+		return packageJSON{}, nil
+	}
+	b, err := t.read("package.json5")
+	if err != nil {
+		return packageJSON{}, err
+	}
+	pkg := packageJSON{file: "package.json5"}
+	return pkg, decodeJSON("package.json5", plainJSON5(b), &pkg)
 }
 
-// npmOnly refuses what another package manager owns.
-func npmOnly(t *tree, pkg packageJSON) error {
-	const fix = "commit a package-lock.json made by npm install --package-lock-only and remove the other lock files"
-	if name, _, _ := strings.Cut(pkg.PackageManager, "@"); name != "" && name != "npm" {
-		return &UnsupportedError{What: name, Evidence: fmt.Sprintf("package.json:%d packageManager", t.lineOf("package.json", `"packageManager"`)), Fix: fix}
+// nodeFrameworks are told by the packages that only their apps depend on.
+func nodeFrameworks() []struct{ name, dep string } {
+	return []struct{ name, dep string }{
+		{"angular", "@angular/core"}, {"astro", "astro"}, {"cra", "react-scripts"}, {"express", "express"}, {"fastify", "fastify"},
+		{"gatsby", "gatsby"}, {"hono", "hono"}, {"koa", "koa"}, {"nest", "@nestjs/core"}, {"next", "next"}, {"nuxt", "nuxt"},
+		{"react-router", "@react-router/dev"}, {"remix", "@remix-run/node"}, {"remix", "@remix-run/serve"}, {"sveltekit", "@sveltejs/kit"},
+		{"tanstack-start", "@tanstack/react-start"}, {"tanstack-start", "@tanstack/solid-start"}, {"vite", "vite"},
 	}
-	if t.first("package-lock.json", "npm-shrinkwrap.json") == "" {
-		for _, l := range []struct{ file, tool string }{
-			{"pnpm-lock.yaml", "pnpm"}, {".yarnrc.yml", "yarn berry"}, {"yarn.lock", "yarn"}, {"bun.lock", "bun"}, {"bun.lockb", "bun"},
-		} {
-			if t.has(l.file) {
-				return &UnsupportedError{What: l.tool, Evidence: l.file, Fix: fix}
-			}
-		}
-	}
-	if len(pkg.Workspaces) > 0 && string(pkg.Workspaces) != "null" {
-		return &UnsupportedError{What: "npm workspaces", Evidence: fmt.Sprintf("package.json:%d", t.lineOf("package.json", `"workspaces"`)),
-			Fix: "set root under [build] in hop3.toml to a package that has a lock file of its own"}
-	}
-	return nil
 }
 
 func nodeRuntime(t *tree, p *Plan, pkg packageJSON) Runtime {
@@ -141,41 +181,9 @@ func nodeRuntime(t *tree, p *Plan, pkg packageJSON) Runtime {
 		{pkg.Volta.Node, "package.json volta.node"},
 	}
 	requests = append(requests, polyglot(t, "node", "nodejs")...)
-	engines := pkg.enginesNode()
-	if engines == "*" {
-		engines = ""
-	}
-	requests = append(requests, request{engines, "engines.node"})
-	r := runtime("node", requests, "lts")
-	if engines != "" && r.From != "engines.node" && !nodeAgrees(r.Version, engines) {
-		p.warn(fmt.Sprintf("node %s (%s) does not satisfy engines.node %q", r.Version, r.From, engines))
-	}
-	return r
-}
-
-// startNode finds the web command: scripts.start, main, then the usual entry files.
-func startNode(t *tree, p *Plan, pkg packageJSON) error {
-	if !p.wantsStart() {
-		return nil
-	}
-	p.try("package.json scripts.start")
-	if pkg.Scripts["start"] != "" {
-		p.start("web", "npm start", "package.json scripts.start")
-		return nil
-	}
-	p.try("package.json main")
-	if f := path.Clean(cmp.Or(pkg.Main, "server.js")); pkg.Main != "" && t.has(f) {
-		p.start("web", "node "+shellWord(f), "package.json main")
-		return nil
-	}
-	for _, f := range []string{"server.js", "index.js", "app.js", "server.mjs", "index.mjs"} {
-		p.try(f)
-		if t.has(f) {
-			p.start("web", "node "+f, f)
-			return nil
-		}
-	}
-	return nil
+	engines := pkg.engine("node")
+	requests = append(requests, request{devEngine(pkg.DevEngines.Runtime, "node"), "devEngines.runtime"}, request{engines, "engines.node"})
+	return runtime("node", requests, "lts")
 }
 
 // shellWord quotes s for a POSIX shell where it is not plain.
@@ -189,7 +197,7 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// hasDependencies reports whether anything has to be installed.
+// hasDependencies returns what has to be installed, sorted.
 func (pkg packageJSON) hasDependencies() []string {
 	all := map[string]string{}
 	for _, m := range []map[string]string{pkg.Dependencies, pkg.DevDependencies, pkg.OptionalDeps} {

@@ -19,8 +19,9 @@ type Plan struct {
 	Runtimes   []Runtime  `json:"runtimes"`
 	Assets     []Asset    `json:"assets"`
 	Processes  Processes  `json:"processes"`
-	Release    string     `json:"release"` // the command that runs once before the swap
-	Static     string     `json:"static"`  // the folder that the router serves, slash-separated
+	Release    string     `json:"release"`       // the command that runs once before the swap
+	Static     string     `json:"static"`        // the folder that the router serves, slash-separated
+	SPA        bool       `json:"spa,omitempty"` // the pages of Static route in the browser: what is missing is answered by index.html
 	Warnings   []string   `json:"warnings"`
 
 	Root     string        `json:"-"` // where in the tree the application lives, "." or slash-separated
@@ -46,6 +47,10 @@ type Plan struct {
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it
+
+	BuildEnv map[string]string `json:"-"` // plain values of the app's own files that its build steps see
+
+	secret []string // files that must not reach the store
 }
 
 // Evidence is one reason for a decision. Line is 0 where a line means nothing. Weight is 0 where the table of clues says

@@ -183,6 +183,22 @@ func (t *tree) read(name string) ([]byte, error) {
 	return b, nil
 }
 
+// head returns the first bytes of a file, nil if it is not there.
+func (t *tree) head(name string) []byte {
+	const most = 4096
+	if !t.has(name) {
+		return nil
+	}
+	f, err := t.fsys.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b := make([]byte, most)
+	n, _ := io.ReadFull(f, b) // a shorter file is all there is
+	return b[:n]
+}
+
 // source returns a source file's content, nil if it is not there or too large to be one.
 func (t *tree) source(name string) []byte {
 	if !t.has(name) || t.size(name) > maxSource {
