@@ -110,10 +110,8 @@ func TestDetect_Unsupported(t *testing.T) {
 	}{
 		{"OCaml", []string{"dune-project", "", "index.html", ""}},
 		{"a notebook", []string{"x.ipynb", "{}"}},
-		{"yarn", []string{"package.json", `{"scripts":{"start":"x"}}`, "yarn.lock", ""}},
-		{"bun", []string{"package.json", `{"packageManager":"bun@1.2"}`, "package-lock.json", "{}"}},
-		{"npm workspaces", []string{"package.json", `{"workspaces":["a"]}`}},
-		{"lockfileVersion 1", []string{"package.json", `{}`, "package-lock.json", `{"lockfileVersion":1}`}},
+		{"bun's binary lock file", []string{"package.json", `{"scripts":{"start":"x"}}`, "bun.lockb", ""}},
+		{"the dependency node_modules/x without integrity", []string{"package.json", `{}`, "package-lock.json", `{"lockfileVersion":3,"packages":{"node_modules/x":{"resolved":"git+ssh://x"}}}`}},
 	} {
 		_, err := Detect(files(c.tree...))
 		u, ok := errors.AsType[*UnsupportedError](err)
@@ -362,7 +360,7 @@ func TestDetect_Causes(t *testing.T) {
 		tree []string
 	}{
 		{"procfile looks like a misspelt Procfile", []string{"package.json", "{}", "procfile", "web: x"}},
-		{".gitignore:1 keeps package-lock.json out of what is pushed", []string{"package.json", `{"dependencies":{"a":"1"},"scripts":{"start":"x"}}`, ".gitignore", "/package-lock.json\n"}},
+		{".gitignore:1 keeps package-lock.json out of what is pushed", []string{"package.json", `{"dependencies":{"a":"workspace:*"},"scripts":{"start":"x"}}`, ".gitignore", "/package-lock.json\n"}},
 		{"mend .slugignore", []string{"package.json", `{"scripts":{"start":"x"}}`, ".slugignore", "*.json\n"}},
 	} {
 		_, err := Detect(files(c.tree...))

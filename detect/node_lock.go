@@ -67,6 +67,9 @@ func unlocked(t *tree, p *Plan, pkg packageJSON, members []string) error {
 	for _, name := range pkg.hasDependencies() {
 		p.Node.InstallScripts = p.Node.InstallScripts || compiles(name)
 	}
+	for _, why := range gitignored(t, []string{"package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"}) {
+		p.warn(why)
+	}
 	if p.Node.Manager == "npm" {
 		p.warn("no lock file: the versions of the first build are kept; commit a package-lock.json (npm install --package-lock-only)")
 	} else {

@@ -72,7 +72,7 @@ func chooseManager(t *tree, p *Plan, pkg packageJSON) (managerChoice, error) {
 // berry reports whether a yarn is one of the second line, whose lock file is YAML.
 func berry(t *tree, lock, version string) bool {
 	if lock != "" {
-		return bytes.Contains(t.head(lock), []byte("\n__metadata:"))
+		return bytes.Contains(append([]byte("\n"), t.head(lock)...), []byte("\n__metadata:"))
 	}
 	major, _, _ := strings.Cut(version, ".")
 	return version != "" && major != "0" && major != "1" || t.has(".yarnrc.yml")

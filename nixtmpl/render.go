@@ -13,6 +13,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -85,16 +86,15 @@ type view struct {
 	Attr, VersionFrom                              string
 	Before, Build, After                           string
 	Packages                                       []string
-	Shell                                          bool // a command needs a shell
+	Shell                                          bool   // a command needs a shell
+	Environment                                    string // shell lines that export what the app's own files set
 	Fixed                                          fixedView
 
 	Go         *detect.GoFacts
 	GoPrograms []string // "./cmd/web"
 
-	Node         *detect.NodeFacts
-	NodePackages bool // something is installed
-	NodeDev      bool // the build needs packages that the app does not
-	BuildStep    bool
+	Node      *detect.NodeFacts
+	BuildStep bool
 
 	Python      *detect.PythonFacts
 	PythonAttrs []string
@@ -115,7 +115,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
 		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
 		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: m.Build.After,
-		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From,
+		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From, Environment: environment(p.BuildEnv),
 	}
 	v.Description = cmp.Or(o.Name, "app") + ", " + article(p.Stack) + " " + p.Stack + " app deployed by hop3"
 	if len(p.Evidence) > 0 {
@@ -139,6 +139,15 @@ func article(word string) string {
 		return "an"
 	}
 	return "a"
+}
+
+// environment returns shell lines that export the values.
+func environment(env map[string]string) string {
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(&b, "export %s='%s'\n", k, strings.ReplaceAll(env[k], "'", `'\''`))
+	}
+	return b.String()
 }
 
 // versionFrom is the comment behind the toolchain: "go.mod: 1.22".

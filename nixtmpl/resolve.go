@@ -8,6 +8,7 @@ type Resolution struct {
 	Runtime     string   // "python", "" where the stack has none
 	Version     string   // of the runtime, as the set has it: "3.13"
 	Attr        string   // "python313"
+	ToolAttr    string   // of the package manager, where it does not come with the runtime: "pnpm_9"
 	PythonAttrs []string // packages of the set that the app gets
 	Layers      []string // attributes of packages.<system> beside default that later builds need again
 	Fixed       []FixedOutput

@@ -55,6 +55,11 @@ func runtimes() map[string]runtimeRule {
 		"elixir":  elixirRuntime(),
 		"erlang":  erlangRuntime(),
 		"r":       rRuntime(),
+
+		"pnpm":       managerRuntime("pnpm", "_", "10", "9", "8"),
+		"yarn":       oneRuntime("yarn"),
+		"yarn-berry": managerRuntime("yarn-berry", "_", "4", "3"),
+		"bun":        oneRuntime("bun"),
 	}
 }
 

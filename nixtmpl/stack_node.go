@@ -14,10 +14,9 @@ import (
 func nodeRule() rule {
 	return rule{
 		resolve: resolveNode,
-		view: func(p detect.Plan, _ Resolution, v *view) {
-			v.NodePackages = len(p.Node.Tarballs) > 0
-			v.BuildStep = p.Node.BuildScript != "" || v.Build != ""
-			v.NodeDev = v.NodePackages && v.BuildStep && p.Node.DevPackages
+		view: func(p detect.Plan, r Resolution, v *view) {
+			v.Stack = nodeViewOf(p, r)
+			v.Build = "" // it is one of the steps
 		},
 		need: func(p detect.Plan, r Resolution, n *packages.Need) {
 			n.Node, n.Native = r.Version, p.Node.InstallScripts
@@ -33,12 +32,31 @@ func nodeRuntime() runtimeRule {
 	}
 }
 
-func resolveNode(p detect.Plan, _ RenderOptions, r *Resolution) error {
-	if len(p.Node.Tarballs) > 0 {
-		r.Layers = []string{"deps"}
-		if p.Node.DevPackages && (p.Node.BuildScript != "" || p.Manifest.Build.Build != "") {
-			r.Layers = append(r.Layers, "buildDeps")
+func resolveNode(p detect.Plan, o RenderOptions, r *Resolution) error {
+	if len(p.Runtimes) > 1 {
+		c, err := pick(p.Runtimes[1], available(o.Available, p.Runtimes[1].Name))
+		if err != nil {
+			return err
 		}
+		r.ToolAttr = c.attr
+		if c.warning != "" {
+			r.Warnings = append(r.Warnings, c.warning)
+		}
+	}
+	v := nodeViewOf(p, *r)
+	if !v.Packages {
+		return nil
+	}
+	r.Layers = []string{"deps"}
+	if v.Dev {
+		r.Layers = append(r.Layers, "buildDeps")
+	}
+	if v.Whole {
+		kind := "yarn-cache"
+		if p.Node.Resolve {
+			kind = "npm-packages"
+		}
+		r.Layers, r.Fixed = append(r.Layers, "fetched"), []FixedOutput{fixed(kind, p.Node.LockDigest)}
 	}
 	return nil
 }

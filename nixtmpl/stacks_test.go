@@ -26,6 +26,7 @@ func setForCases() RenderOptions {
 		Available: map[string][]string{"go": {"1.24", "1.25"}, "node": {"20", "22", "23", "24"}, "python": {"3.13"}, "guile": {"3.0"}, "haunt": {"0.3"},
 			"rust": {"1.85"}, "crystal": {"1.14"}, "ghc": {"9.6"}, "swift": {"6.0"}, "zig": {"0.13", "0.14"},
 			"elixir": {"1.17", "1.18"}, "erlang": {"26", "27"}, "gleam": {"1.11"}, "dotnet": {"8.0", "9.0"}, "dart": {"3.8"}, "r": {"4.4"},
+			"pnpm": {"8", "9", "10"}, "yarn": {"1"}, "yarn-berry": {"3", "4"}, "bun": {"1"}, "deno": {"2"},
 			"ruby": {"3.3"}, "php": {"8.4"}, "perl": {"5.40"}, "lua": {"5.4"},
 		},
 		Packages: map[string]map[string]string{

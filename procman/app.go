@@ -208,7 +208,7 @@ func (a *app) point() {
 func (a *app) route(r *Release) proxy.Route {
 	rt := proxy.Route{App: a.name(), Hosts: r.Hosts, Hold: a.hold, Maintenance: r.Maintenance}
 	if r.serves() {
-		rt.Static = &proxy.Static{Dir: filepath.Join(r.StorePath, "app", r.Static), Tag: filepath.Base(r.StorePath)}
+		rt.Static = &proxy.Static{Dir: filepath.Join(r.StorePath, "app", r.Static), Tag: filepath.Base(r.StorePath), SPA: r.SPA}
 		return rt
 	}
 	if r.Formation[Web] == 0 && rt.Maintenance == "" {

@@ -42,6 +42,7 @@ type Release struct {
 	Processes []Process
 	Formation map[string]int // instances per type; absent: web 1, others 0
 	Static    string         // folder under StorePath/app that the router serves when there is no web process
+	SPA       bool           // the pages of Static route in the browser: what is missing is answered by index.html
 	Hosts     []string
 	Health    Health
 

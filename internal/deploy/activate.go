@@ -192,7 +192,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 	run := procman.Release{
 		App: app.Name, Number: rel.Number, Commit: rel.Commit,
 		StorePath: rel.StorePath, Closure: rel.Closure,
-		AppEnv: environment(rel), Static: rel.Static,
+		AppEnv: environment(rel), Static: rel.Static, SPA: rel.SPA,
 		Formation: formation(app, rel),
 		Hosts:     p.hosts(app, rel),
 		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries},

@@ -54,7 +54,7 @@ func Summary(p detect.Plan) []string {
 func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 	m := plan.Manifest
 	rel.Stack, rel.StorePath, rel.Closure, rel.Size = plan.Stack, built.Out, built.Closure, built.Size
-	rel.Static, rel.ReleaseCommand = plan.Static, plan.Release
+	rel.Static, rel.SPA, rel.ReleaseCommand = plan.Static, plan.SPA, plan.Release
 	rel.Formation, rel.Env = maps.Clone(m.Formation), maps.Clone(m.Env)
 	rel.Hosts = nil
 	for _, d := range m.Domains {

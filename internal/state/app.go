@@ -81,6 +81,7 @@ type Release struct {
 	Formation      map[string]int    `json:"formation,omitempty"` // defaults of the app's own files
 	Cron           []Cron            `json:"cron,omitempty"`
 	Static         string            `json:"static,omitempty"`
+	SPA            bool              `json:"spa,omitempty"` // what Static misses is answered by its index.html
 	ReleaseCommand string            `json:"release_command,omitempty"`
 	Env            map[string]string `json:"env,omitempty"` // defaults of the app's own files, lowest precedence
 	Hosts          []string          `json:"hosts,omitempty"`
