@@ -38,11 +38,14 @@ func stacks() []stack {
 		{"rust", claimRust, planRust},             // a crate with programs; one that is a Python module gives way
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
 		{"node", claimNode, planNode},             // after those that use node for assets only
+		{"swift", claimSwift, planSwift},          // a package.json beside it builds assets
 		{"crystal", claimCrystal, planCrystal},    // a package.json beside it builds assets
 		{"haskell", claimHaskell, planHaskell},    // a package.json beside it builds assets
+		{"zig", claimZig, planZig},                // build.zig may build C++ that has a CMakeLists.txt too
 		{"cpp", claimCpp, planCpp},                // after those whose native extensions CMake builds
 		{"r", claimR, planR},                      // a report beside another stack's app has no manifest, or less evidence
 		{"scheme", claimScheme, planScheme},       // a program at the root beats the page that it serves
+		{"cobol", claimCobol, planCobol},          // sources at the root, no manifest
 		{"static", claimStatic, planStatic},       // index.html is also part of apps of every other stack
 		{"procfile", claimProcfile, planProcfile}, // says how to start, not what it is: last
 	}

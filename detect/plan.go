@@ -44,6 +44,9 @@ type Plan struct {
 	Dart     *DartFacts    `json:"-"`
 	R        *RFacts       `json:"-"`
 	Haskell  *HaskellFacts `json:"-"`
+	Zig      *ZigFacts     `json:"-"`
+	Swift    *SwiftFacts   `json:"-"`
+	Cobol    *CobolFacts   `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

@@ -22,6 +22,9 @@ func rules() map[string]rule {
 	return map[string]rule{
 		"crystal": crystalRule(),
 		"go":      goRule(),
+		"cobol":   cobolRule(),
+		"swift":   swiftRule(),
+		"zig":     zigRule(),
 		"haskell": haskellRule(),
 		"nix":     nixRule(),
 		"node":    nodeRule(),
@@ -46,6 +49,8 @@ func runtimes() map[string]runtimeRule {
 	return map[string]runtimeRule{
 		"crystal": crystalRuntime(),
 		"go":      goRuntime(),
+		"swift":   swiftRuntime(),
+		"zig":     zigRuntime(),
 		"ghc":     haskellRuntime(),
 		"node":    nodeRuntime(),
 		"python":  pythonRuntime(),
