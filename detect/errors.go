@@ -99,10 +99,7 @@ func (e *StartError) Hint() string { return `add a Procfile with a line "web: CO
 
 // ErrorJSON returns err as `hop3 detect --json` prints it, one document with a final newline.
 func ErrorJSON(err error) []byte {
-	stack, hints := "", []string{}
-	if s, ok := errors.AsType[*StackError](err); ok {
-		stack = s.Stack
-	}
+	hints := []string{}
 	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
 		hints = strings.Split(h.Hint(), "\n")
 	}
@@ -111,9 +108,17 @@ func ErrorJSON(err error) []byte {
 		Stack   string   `json:"stack"`
 		Error   string   `json:"error"`
 		Hints   []string `json:"hints"`
-	}{planVersion, stack, err.Error(), hints})
+	}{planVersion, stackOf(err), err.Error(), hints})
 	if merr != nil { // strings always marshal
 		b, _ = json.Marshal(merr.Error())
 	}
 	return append(b, '\n')
+}
+
+// stackOf is the stack that was known when err arose, "" if none was.
+func stackOf(err error) string {
+	if s, ok := errors.AsType[*StackError](err); ok {
+		return s.Stack
+	}
+	return ""
 }

@@ -28,6 +28,7 @@ type clue struct {
 func clues() map[string][]clue {
 	jvm := []clue{{weightLock, []string{"mvnw", "gradlew", "gradle.lockfile"}}, {weightWeak, []string{".java-version", ".sdkmanrc", "system.properties"}}}
 	return map[string][]clue{
+		"nix":     {{weightOutright, []string{"flake.nix"}}},
 		"php":     {{weightLock, []string{"composer.lock", "artisan"}}, {weightEntry, []string{"index.php"}}},
 		"ruby":    {{weightLock, []string{"Gemfile.lock", "gems.locked"}}, {weightEntry, []string{"config.ru", "bin/rails", "app.rb", "main.rb", "server.rb"}}},
 		"elixir":  {{weightLock, []string{"mix.lock"}}},

@@ -155,7 +155,14 @@ func (p Plan) JSON() ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	err := enc.Encode(p)
+	doc := struct {
+		Plan
+		Root string `json:"root,omitempty"` // where it is not the tree's own
+	}{p, p.Root}
+	if doc.Root == "." {
+		doc.Root = ""
+	}
+	err := enc.Encode(doc)
 	return b.Bytes(), err
 }
 
