@@ -32,6 +32,7 @@ type stack struct {
 func stacks() []stack {
 	return []stack{
 		{"nix", claimNix, planNix},                // the app's own recipe beats what we would guess
+		{"php", claimPHP, planPHP},                // composer.json or index.php; package.json beside it builds assets
 		{"ruby", claimRuby, planRuby},             // a Rails app often carries scripts in other languages
 		{"elixir", claimElixir, planElixir},       // mix.exs is never there by accident; a go.mod or package.json beside it is a helper's
 		{"go", claimGo, planGo},                   // go.mod at the root is never there by accident; package.json beside it builds assets

@@ -153,12 +153,12 @@ type foreignManifest struct{ file, stack, what string }
 
 func foreignManifests() []foreignManifest {
 	return []foreignManifest{
-		{file: "composer.json", stack: "php"}, {file: "mix.exs", stack: "elixir"}, {file: "pom.xml", stack: "java"},
+		{file: "mix.exs", stack: "elixir"}, {file: "pom.xml", stack: "java"},
 		{file: "build.gradle", stack: "java"}, {file: "build.gradle.kts", stack: "java"}, {file: "build.sbt", stack: "scala"},
 		{file: "project.clj", stack: "clojure"}, {file: "deps.edn", stack: "clojure"}, {file: "gleam.toml", stack: "gleam"},
 		{file: "Package.swift", stack: "swift"}, {file: "pubspec.yaml", stack: "dart"}, {file: "stack.yaml", stack: "haskell"},
 		{file: "cabal.project", stack: "haskell"}, {file: "build.zig", stack: "zig"}, {file: "deno.json", stack: "deno"},
-		{file: "deno.jsonc", stack: "deno"}, {file: "cpanfile", stack: "perl"},
+		{file: "deno.jsonc", stack: "deno"},
 		{"dune-project", "ocaml", "OCaml"}, {"rebar.config", "erlang", "an Erlang release"}, {"Project.toml", "julia", "Julia"},
 		{"dub.json", "d", "D"}, {"dub.sdl", "d", "D"}, {"elm.json", "elm", "Elm"}, {"*.nimble", "nim", "Nim"}, {"v.mod", "v", "V"},
 		{"fpm.toml", "fortran", "Fortran"}, {"*.asd", "lisp", "Common Lisp"}, {"info.rkt", "racket", "Racket"}, {"*.lpr", "pascal", "Pascal"},

@@ -47,6 +47,7 @@ type Plan struct {
 	Zig      *ZigFacts     `json:"-"`
 	Swift    *SwiftFacts   `json:"-"`
 	Cobol    *CobolFacts   `json:"-"`
+	PHP      *PHPFacts     `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

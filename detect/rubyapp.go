@@ -15,14 +15,11 @@ func planRails(t *tree, p *Plan) {
 	if f.has("sprockets-rails") || f.has("propshaft") {
 		f.Precompile = "rails"
 	}
-	_, plain := p.Manifest.Env["SECRET_KEY_BASE"]
-	_, generated := p.Manifest.EnvGenerate["SECRET_KEY_BASE"]
-	_, service := p.Manifest.EnvFrom["SECRET_KEY_BASE"]
 	switch {
 	case t.has("config/credentials.yml.enc") || t.has("config/credentials/production.yml.enc"):
 		p.warn("config/credentials.yml.enc is read with RAILS_MASTER_KEY: set it as a secret of the app")
-	case !plain && !generated && !service:
-		p.Manifest.EnvGenerate["SECRET_KEY_BASE"] = Generate{Kind: "hex", Length: 64}
+	default:
+		p.generate("SECRET_KEY_BASE", Generate{Kind: "hex", Length: 64})
 	}
 	if p.Release == "" && slices.ContainsFunc(t.in("db/migrate"), func(f string) bool { return strings.HasSuffix(f, ".rb") }) {
 		p.warn(`db/migrate holds migrations, which nothing runs unasked: add "release: bundle exec rails db:migrate" to the Procfile`)
