@@ -44,6 +44,8 @@ func stacks() []stack {
 		{"haskell", claimHaskell, planHaskell},    // a package.json beside it builds assets
 		{"zig", claimZig, planZig},                // build.zig may build C++ that has a CMakeLists.txt too
 		{"cpp", claimCpp, planCpp},                // after those whose native extensions CMake builds
+		{"gleam", claimGleam, planGleam},          // its manifest is never there by accident
+		{"dart", claimDart, planDart},             // the same
 		{"r", claimR, planR},                      // a report beside another stack's app has no manifest, or less evidence
 		{"scheme", claimScheme, planScheme},       // a program at the root beats the page that it serves
 		{"cobol", claimCobol, planCobol},          // sources at the root, no manifest

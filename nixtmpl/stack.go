@@ -35,6 +35,8 @@ func rules() map[string]rule {
 		"ruby":    rubyRule(),
 		"elixir":  elixirRule(),
 		"r":       rRule(),
+		"gleam":   gleamRule(),
+		"dart":    dartRule(),
 	}
 }
 
@@ -67,6 +69,8 @@ func runtimes() map[string]runtimeRule {
 		"yarn":       oneRuntime("yarn"),
 		"yarn-berry": managerRuntime("yarn-berry", "_", "4", "3"),
 		"bun":        oneRuntime("bun"),
+		"gleam":      gleamRuntime(),
+		"dart":       dartRuntime(),
 	}
 }
 
