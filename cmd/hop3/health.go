@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 )
@@ -14,9 +13,9 @@ func (s *server) serveHealth(ends chan<- error) (stop func() error, err error) {
 	if s.c.Metrics == "" {
 		return func() error { return nil }, nil
 	}
-	l, err := net.Listen("tcp", s.c.Metrics)
+	l, err := s.listeners.listen(metricsListener, s.c.Metrics)
 	if err != nil {
-		return nil, fmt.Errorf("listen for metrics: %w", err)
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") } // a prober that has gone needs no answer

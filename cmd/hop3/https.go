@@ -47,9 +47,9 @@ func (s *server) serveHTTPS(ends chan<- error) error {
 	if s.c.HTTPS == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", s.c.HTTPS)
+	l, err := s.listeners.listen(httpsListener, s.c.HTTPS)
 	if err != nil {
-		return fmt.Errorf("listen for https: %w", err)
+		return err
 	}
 	s.pipeline.HTTPSAddr = l.Addr().String()
 	_, port, err := net.SplitHostPort(s.pipeline.HTTPSAddr)

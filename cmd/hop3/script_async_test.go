@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // transfer sftp|scp ARG… is that program with the user's key. hop3@: in an argument gets the server's address.
@@ -98,6 +100,33 @@ func awaitCmd(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		ts.Fatalf("await %s: %s; its output:\n%s\nthe server's log:\n%s", args[1], why, text, w.log())
 	}
+}
+
+// upgrade has a new server take over from the one that runs, and waits until the old one has ended.
+func upgradeCmd(ts *testscript.TestScript, _ bool, _ []string) {
+	w := worldOf(ts)
+	ts.Check(w.server.Process.Signal(syscall.SIGUSR2))
+	ts.Check(<-w.exited)
+	m := regexp.MustCompile(`msg="handed over" pid=(\d+)`).FindAllStringSubmatch(w.log(), -1)
+	if len(m) == 0 {
+		ts.Fatalf("the server ended and handed nothing over:\n%s", w.log())
+	}
+	pid, err := strconv.Atoi(m[len(m)-1][1])
+	ts.Check(err)
+	fd, err := unix.PidfdOpen(pid, 0)
+	ts.Check(err)
+	p, err := os.FindProcess(pid)
+	ts.Check(err)
+	exited := make(chan error, 1)
+	w.server, w.exited = &exec.Cmd{Process: p}, exited
+	go func() { // it is no child of ours
+		for {
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); !errors.Is(err, unix.EINTR) {
+				exited <- errors.Join(err, unix.Close(fd))
+				return
+			}
+		}
+	}()
 }
 
 // signal NAME -2|-9|… [alone] signals the command and all that it started, as a terminal does, or it alone.

@@ -48,6 +48,7 @@ func runScripts(t *testing.T, dir string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server":  serverCmd,
 			"end":     endCmd,
+			"upgrade": upgradeCmd,
 			"user":    userCmd,
 			"ssh":     sshCmd,
 			"git":     gitCmd,

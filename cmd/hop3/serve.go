@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,6 +32,9 @@ const drainTime = 30 * time.Second
 
 // serve runs the server until ctx ends.
 func serve(ctx context.Context, args []string, io stdio) error {
+	// Who read our output may have gone, as after a handover: that must not end the server. Ignoring the signal would be
+	// passed on to the apps.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	c, err := config.Load(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		c, set := config.Default(), newFlags("serve")
@@ -46,8 +50,13 @@ func serve(ctx context.Context, args []string, io stdio) error {
 	if err != nil {
 		return err
 	}
-	s.args = args
-	err = s.run(ctx, io.out)
+	s.args, s.upgrade = args, make(chan struct{}, 1)
+	if s.program, err = os.Executable(); err != nil {
+		return errors.Join(fmt.Errorf("find this program: %w", err), s.store.Close())
+	}
+	if s.listeners, err = inheritListeners(); err == nil {
+		err = s.run(ctx, io.out)
+	}
 	return errors.Join(err, s.store.Close())
 }
 
@@ -63,7 +72,8 @@ func newLog(format string, w io.Writer) *logrus.Logger {
 
 // A server is the stages, wired.
 type server struct {
-	args     []string
+	args     []string // of serve
+	program  string   // where the program is installed
 	c        config.Config
 	log      *logrus.Logger
 	store    *state.Store
@@ -74,6 +84,9 @@ type server struct {
 	pipeline *deploy.Pipeline
 	commands *command.Set
 	ssh      *sshd.Server
+
+	listeners *listeners
+	upgrade   chan struct{} // gets one when another process shall take over
 }
 
 // newServer opens the state and wires the stages; nothing listens yet.
@@ -148,41 +161,55 @@ func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger
 // run listens, says so, and serves until ctx ends.
 func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	s.pipeline.Prepare()
-	sshListener, err := net.Listen("tcp", s.c.SSH)
+	sshSocket, err := s.listeners.listen(sshListener, s.c.SSH)
 	if err != nil {
-		return fmt.Errorf("listen for ssh: %w", err)
+		return err
 	}
-	httpListener, err := net.Listen("tcp", s.c.HTTP)
+	httpSocket, err := s.listeners.listen(httpListener, s.c.HTTP)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen for http: %w", err), sshListener.Close())
+		return errors.Join(err, sshSocket.Close())
 	}
-	s.pipeline.HTTPAddr = httpListener.Addr().String()
+	s.pipeline.HTTPAddr = httpSocket.Addr().String()
 	ends := make(chan error, 4)
 	stopMetrics, err := s.serveHealth(ends)
 	if err != nil {
-		return errors.Join(err, sshListener.Close(), httpListener.Close())
+		return errors.Join(err, sshSocket.Close(), httpSocket.Close())
 	}
 	if err := s.serveHTTPS(ends); err != nil {
-		return errors.Join(err, stopMetrics(), sshListener.Close(), httpListener.Close())
+		return errors.Join(err, stopMetrics(), sshSocket.Close(), httpSocket.Close())
 	}
 	booted := s.pipeline.Boot(ctx) // before anybody can call: whoever changes an app waits for its start
 	timed := make(chan struct{})
 	clock, stopClock := context.WithCancel(ctx)
 	go func() { defer close(timed); booted(); s.pipeline.RunCron(clock) }()
 	defer func() { stopClock(); <-timed }()
-	go func() { ends <- s.router.Serve(httpListener) }()
-	go func() { ends <- s.ssh.Serve(sshListener) }()
-	if _, err := fmt.Fprintf(stdout, "hop3 ready ssh=%s http=%s data=%s\n", sshListener.Addr(), httpListener.Addr(), s.c.Data); err != nil {
+	go func() { ends <- s.router.Serve(httpSocket) }()
+	go func() { ends <- s.ssh.Serve(sshSocket) }()
+	if _, err := fmt.Fprintf(stdout, "hop3 ready ssh=%s http=%s data=%s\n", sshSocket.Addr(), httpSocket.Addr(), s.c.Data); err != nil {
 		s.log.WithError(err).Warn("nobody reads the ready line")
 	}
 	if err := notify("READY=1"); err != nil {
 		s.log.WithError(err).Warn("systemd was not told that the server is ready")
 	}
+	if err := errors.Join(tellPredecessor(), s.listeners.closeRest()); err != nil {
+		s.log.WithError(err).Warn("the takeover is not complete")
+	}
 	s.obeySignals(ctx)
-	select {
-	case <-ctx.Done():
-		err = nil
-	case err = <-ends:
+	pause := func() { stopClock(); <-timed }
+	for serving := true; serving; {
+		select {
+		case <-ctx.Done():
+			serving, err = false, nil
+		case err = <-ends:
+			serving = false
+		case <-s.upgrade:
+			booted()
+			err := s.handOver(ctx, pause)
+			if !errors.Is(err, errNotYet) {
+				return errors.Join(err, stopMetrics())
+			}
+			s.log.WithError(err).Error("this server goes on")
+		}
 	}
 	if err := notify("STOPPING=1"); err != nil {
 		s.log.WithError(err).Warn("systemd was not told that the server stops")

@@ -29,8 +29,11 @@ func (s *server) obeySignals(ctx context.Context) {
 			case sig := <-signals:
 				if sig == syscall.SIGHUP {
 					s.reload()
-				} else {
-					s.log.Warn("this version cannot hand its listeners over; restart it: apps keep running meanwhile")
+					continue
+				}
+				select {
+				case s.upgrade <- struct{}{}:
+				default: // one is on its way
 				}
 			}
 		}

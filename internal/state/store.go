@@ -37,9 +37,10 @@ type Store struct {
 
 	keys *Keys
 
-	mu     sync.RWMutex
-	apps   map[string]*App
-	server Server
+	closing sync.Once
+	mu      sync.RWMutex
+	apps    map[string]*App
+	server  Server
 }
 
 // Server holds what the server decided at its first start and remembers.
@@ -104,8 +105,11 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Close gives the folder free for another server.
-func (s *Store) Close() error { return errors.Join(s.events.close(), s.lock.Close()) }
+// Close gives the folder free for another server. A second call does nothing.
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() { err = errors.Join(s.events.close(), s.lock.Close()) })
+	return err
+}
 
 // Keys are the keys that may call this server.
 func (s *Store) Keys() *Keys { return s.keys }

@@ -58,6 +58,7 @@ func (r *Router) serve(l net.Listener, run func(net.Listener) error) error {
 		return nil
 	}
 	err := run(&listener{Listener: l, set: &r.conns})
+	r.conns.deaf()
 	if r.draining.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed)) {
 		return nil
 	}
@@ -103,6 +104,7 @@ type connSet struct {
 
 	mu        sync.Mutex
 	listeners []net.Listener
+	accepting int // loops that may still come with a connection
 	conns     map[*clientConn]struct{}
 	perAddr   map[netip.Addr]int
 	stopped   bool
@@ -120,7 +122,19 @@ func (s *connSet) listen(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = append(s.listeners, l)
-	return !s.stopped
+	if s.stopped {
+		return false
+	}
+	s.accepting++
+	return true
+}
+
+// deaf tells that an accepting loop has ended.
+func (s *connSet) deaf() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepting--
+	s.markEmpty()
 }
 
 func (s *connSet) stopListening() <-chan struct{} {
@@ -137,21 +151,21 @@ func (s *connSet) stopListening() <-chan struct{} {
 	return s.empty
 }
 
-// markEmpty ends the set if it is stopped and has become empty. Under mu.
+// markEmpty ends the set if it is stopped and has become empty. A connection that was accepted while its listener was
+// being closed is served too: nobody else has it. Under mu.
 func (s *connSet) markEmpty() {
-	if s.stopped && !s.ended && len(s.conns) == 0 {
+	if s.stopped && !s.ended && s.accepting == 0 && len(s.conns) == 0 {
 		s.ended = true
 		close(s.empty)
 	}
 }
 
-// add counts a connection in; it returns nil when its address has too many,
-// and when it was accepted just before the end.
+// add counts a connection in; it returns nil when its address has too many.
 func (s *connSet) add(nc net.Conn) *clientConn {
 	c := &clientConn{Conn: nc, set: s, addr: bucketAddr(nc.RemoteAddr())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	if s.ended { // by who is no accepting loop
 		return nil
 	}
 	if s.max > 0 && c.addr.IsValid() && s.perAddr[c.addr] >= s.max && !contains(s.exempt, c.addr) {
