@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 )
@@ -14,27 +13,32 @@ import (
 // GoFacts are what the Go template needs beyond the plan.
 type GoFacts struct {
 	Module     string   // module path; "app" for a tree without go.mod
-	HasMod     bool     // go.mod is there
-	HasSum     bool     // go.sum is there, so modules have to be fetched unless Vendored
+	HasMod     bool     // go.mod or go.work is there
+	HasSum     bool     // a go.sum is there, so modules have to be fetched unless Vendored
+	Work       bool     // go.work is there: a workspace of several modules
 	Vendored   bool     // vendor/modules.txt is there
 	Cgo        bool     // a package that is built imports "C", or a required module is known to
 	Mains      []GoMain // programs to build, sorted by Dir
 	Imports    []string // packages of fetched modules that the programs import, sorted
-	Manifests  []string // go.mod, go.sum and those of replacements inside the tree
+	Flags      string   // GOFLAGS of the app
+	Manifests  []string // go.work, go.mod, go.sum and those of replacements inside the tree
 	LockDigest string   // of Manifests, hex; "" when nothing has to be fetched
 
-	replaced []string // modules that the tree itself holds
+	local []goModule // modules that the tree itself holds, the main one first
 }
+
+// A goModule is a module of the tree: its path and its folder.
+type goModule struct{ path, dir string }
 
 // A GoMain is a program: the folder of its main package, slash-separated, "." at the root, and its name.
 type GoMain struct{ Dir, Name string }
 
 func claimGo(t *tree) []Evidence {
+	if t.has("go.work") {
+		return []Evidence{{File: "go.work", Why: "workspace"}}
+	}
 	if t.has("go.mod") {
 		return []Evidence{{File: "go.mod", Why: "module"}}
-	}
-	if t.has("go.work") {
-		return nil
 	}
 	if f := t.first("main.go"); f != "" {
 		return []Evidence{{File: f, Why: "program without a module"}}
@@ -43,46 +47,28 @@ func claimGo(t *tree) []Evidence {
 }
 
 func planGo(t *tree, p *Plan) error {
-	facts := &GoFacts{Module: "app"}
+	facts := &GoFacts{Module: "app", Flags: p.Manifest.Env["GOFLAGS"]}
 	p.Go = facts
 	p.Tool = Tool{Name: "go", From: p.Evidence[len(p.Evidence)-1].File}
-	var directive, toolchain request
-	if t.has("go.mod") {
-		mod, err := readGoMod(t)
-		if err != nil {
-			return err
-		}
-		facts.HasMod = true
-		facts.HasSum = t.has("go.sum")
-		facts.Vendored = t.has("vendor/modules.txt")
-		if mod.Module != nil {
-			facts.Module = mod.Module.Mod.Path
-		}
-		if mod.Go != nil {
-			directive = request{mod.Go.Version, "go.mod"}
-		}
-		if mod.Toolchain != nil && strings.HasPrefix(mod.Toolchain.Name, "go") {
-			toolchain = request{strings.TrimPrefix(mod.Toolchain.Name, "go"), "go.mod toolchain"}
-		}
-		for _, r := range mod.Require {
-			facts.Cgo = facts.Cgo || cgoModule(r.Mod.Path)
-		}
-		if err := facts.manifests(t, mod); err != nil {
-			return err
-		}
+	mods, requests, err := facts.modules(t)
+	if err != nil {
+		return err
+	}
+	if facts.HasMod {
 		p.Tool.Name = "go modules"
-		if facts.Vendored {
-			p.Tool = Tool{Name: "go vendor", From: "vendor/modules.txt"}
-		}
 	}
-	requests := []request{p.asked("go"), toolchain}
-	requests = append(append(requests, polyglot(t, "go", "golang")...), directive)
-	if toolchain.version != "" && semver.Compare("v"+toolchain.version, "v"+directive.version) < 0 {
-		requests[1] = request{} // a toolchain older than the go line is ignored, as cmd/go does
+	if facts.Work {
+		p.Tool = Tool{Name: "go workspace", From: "go.work"}
 	}
-	p.Runtimes = []Runtime{runtime("go", requests, "")}
+	if facts.Vendored {
+		p.Tool = Tool{Name: "go vendor", From: "vendor/modules.txt"}
+	}
+	p.Runtimes = []Runtime{goVersion(t, p, requests)}
 	if err := scanGo(t, facts); err != nil {
 		return err
+	}
+	for _, mod := range mods {
+		facts.install(mod)
 	}
 	for _, f := range goFrameworks() {
 		if slices.ContainsFunc(facts.Imports, func(i string) bool { return within(i, f.path) }) {
@@ -90,6 +76,28 @@ func planGo(t *tree, p *Plan) error {
 		}
 	}
 	return startGo(p)
+}
+
+// goVersion chooses among what modules and workspace ask for: the toolchain lines pin, the go lines are minima.
+func goVersion(t *tree, p *Plan, asked []goRequest) Runtime {
+	var directive, toolchain, heroku request
+	newer := func(a, b string) bool { return b == "" || semver.Compare("v"+a, "v"+b) > 0 }
+	for _, a := range asked {
+		if a.directive != "" && newer(a.directive, directive.version) {
+			directive = request{a.directive, a.file}
+		}
+		if a.toolchain != "" && newer(a.toolchain, toolchain.version) {
+			toolchain = request{a.toolchain, a.file + " toolchain"}
+		}
+		if a.heroku != "" {
+			heroku = request{a.heroku, a.file + " +heroku goVersion"}
+		}
+	}
+	if toolchain.version != "" && semver.Compare("v"+toolchain.version, "v"+directive.version) < 0 {
+		toolchain = request{} // a toolchain older than the go line is ignored, as cmd/go does
+	}
+	requests := append([]request{p.asked("go"), toolchain}, polyglot(t, "go", "golang")...)
+	return runtime("go", append(requests, directive, heroku), "")
 }
 
 // cgoModule reports whether a well-known module does not work without a C compiler.
@@ -106,53 +114,6 @@ func goFrameworks() []struct{ name, path string } {
 		{"chi", "github.com/go-chi/chi"}, {"echo", "github.com/labstack/echo"}, {"fiber", "github.com/gofiber/fiber"},
 		{"gin", "github.com/gin-gonic/gin"}, {"gorilla", "github.com/gorilla/mux"},
 	}
-}
-
-func readGoMod(t *tree) (*modfile.File, error) {
-	b, err := t.read("go.mod")
-	if err != nil {
-		return nil, err
-	}
-	mod, err := modfile.ParseLax("go.mod", b, nil)
-	if err != nil {
-		line := 0
-		if list, ok := err.(modfile.ErrorList); ok && len(list) > 0 {
-			line = list[0].Pos.Line
-		}
-		return nil, &ParseError{File: "go.mod", Line: line, Msg: err.Error()}
-	}
-	if strict, err := modfile.Parse("go.mod", b, nil); err == nil {
-		return strict, nil // with replace lines, which ParseLax skips
-	}
-	return mod, nil
-}
-
-// manifests lists the files that decide which modules are fetched. A replacement by a folder outside the tree is refused:
-// it cannot be part of the push.
-func (f *GoFacts) manifests(t *tree, mod *modfile.File) error {
-	f.Manifests = []string{"go.mod"}
-	if t.has("go.sum") {
-		f.Manifests = append(f.Manifests, "go.sum")
-	}
-	for _, r := range mod.Replace {
-		if r.New.Version != "" || !modfile.IsDirectoryPath(r.New.Path) {
-			continue
-		}
-		dir := path.Clean(r.New.Path)
-		if path.IsAbs(dir) || strings.HasPrefix(dir, "..") || !t.dirs[dir] {
-			return &ParseError{File: "go.mod", Line: r.Syntax.Start.Line, Msg: "replace " + r.Old.Path + ": " + clip(r.New.Path) + " is not in the pushed tree"}
-		}
-		f.replaced = append(f.replaced, r.Old.Path)
-		if m := path.Join(dir, "go.mod"); t.has(m) {
-			f.Manifests = append(f.Manifests, m)
-		}
-	}
-	if !f.HasSum || f.Vendored {
-		return nil
-	}
-	var err error
-	f.LockDigest, err = t.digest(f.Manifests)
-	return err
 }
 
 // startGo names the processes: all of the Procfile, else the only program, else the one that is called like a server.

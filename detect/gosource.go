@@ -30,9 +30,11 @@ func scanGo(t *tree, facts *GoFacts) error {
 		}
 	}
 	for dir, pkg := range pkgs {
-		if pkg.main {
+		if pkg.main && facts.owns(dir) {
 			name := path.Base(dir)
-			if dir == "." {
+			if i := slices.IndexFunc(facts.local, func(m goModule) bool { return m.dir == dir }); i >= 0 {
+				name = goBinary(facts.local[i].path)
+			} else if dir == "." {
 				name = goBinary(facts.Module)
 			}
 			facts.Mains = append(facts.Mains, GoMain{Dir: dir, Name: name})
@@ -44,6 +46,13 @@ func scanGo(t *tree, facts *GoFacts) error {
 	}
 	follow(pkgs, facts)
 	return nil
+}
+
+// owns reports whether a folder belongs to a module that is built: of a workspace, to one that it uses.
+func (f *GoFacts) owns(dir string) bool {
+	return !f.Work || slices.ContainsFunc(f.local, func(m goModule) bool {
+		return m.dir == "." || m.dir == dir || strings.HasPrefix(dir, m.dir+"/")
+	})
 }
 
 // skipGo reports whether the go command never takes a folder for a package of the module.
@@ -82,16 +91,13 @@ func follow(pkgs map[string]goPackage, facts *GoFacts) {
 		}
 		seen[dir] = true
 		for _, imp := range pkgs[dir].imports {
-			rel, inside := strings.CutPrefix(imp, facts.Module)
 			first, _, _ := strings.Cut(imp, "/")
-			switch {
+			switch own := facts.folder(imp); {
 			case imp == "C":
 				facts.Cgo = true
-			case inside && rel == "":
-				todo = append(todo, ".")
-			case inside && rel[0] == '/':
-				todo = append(todo, rel[1:])
-			case strings.Contains(first, ".") && !slices.ContainsFunc(facts.replaced, func(m string) bool { return within(imp, m) }):
+			case own != "":
+				todo = append(todo, own)
+			case strings.Contains(first, "."):
 				external[imp] = true
 			}
 		}

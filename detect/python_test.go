@@ -74,7 +74,7 @@ func TestPython_App(t *testing.T) {
 		{"waitress-serve --listen=$HOST:$PORT app:app", []string{"requirements.txt", "bottle\nwaitress", "app.py", "import bottle\napp = bottle.default_app()\n"}},
 		{"waitress-serve --listen=$HOST:$PORT --call app:create_app", []string{"requirements.txt", "flask\nwaitress", "app.py", "def create_app(): return Flask(__name__)\n"}},
 		{"streamlit run app.py --server.address $HOST --server.port $PORT --server.headless true", []string{"requirements.txt", "streamlit", "app.py", "import streamlit as st\n"}},
-		{"GRADIO_SERVER_NAME=$HOST GRADIO_SERVER_PORT=$PORT python3 app.py", []string{"requirements.txt", "gradio", "app.py", "import gradio as gr\n"}},
+		{"env GRADIO_SERVER_NAME=$HOST GRADIO_SERVER_PORT=$PORT python3 app.py", []string{"requirements.txt", "gradio", "app.py", "import gradio as gr\n"}},
 		{"python3 -c 'from shop.cli import main; raise SystemExit(main())'", []string{"pyproject.toml", "[project]\nname='x'\n[project.scripts]\nshop='shop.cli:main'", "src/shop/cli.py", "", "src/shop/__init__.py", ""}},
 		{"python3 -m shop", []string{"pyproject.toml", "[project]\nname='x'", "shop/__main__.py", ""}},
 		{"python3 bot.py", []string{"requirements.txt", "discord", "bot.py", "app = App()\n"}},

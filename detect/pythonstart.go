@@ -87,7 +87,7 @@ func startPage(t *tree, p *Plan) bool {
 			p.start("web", "streamlit run "+shellWord(file)+" --server.address $HOST --server.port $PORT --server.headless true", file+" imports streamlit")
 			return true
 		case p.Python.has("gradio") && m.imported("gradio"):
-			p.start("web", "GRADIO_SERVER_NAME=$HOST GRADIO_SERVER_PORT=$PORT python3 "+shellWord(file), file+" imports gradio")
+			p.start("web", "env GRADIO_SERVER_NAME=$HOST GRADIO_SERVER_PORT=$PORT python3 "+shellWord(file), file+" imports gradio")
 			return true
 		}
 	}

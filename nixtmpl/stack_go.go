@@ -13,6 +13,7 @@ func goRule() rule {
 	return rule{
 		resolve: resolveGo,
 		view: func(p detect.Plan, _ Resolution, v *view) {
+			v.Stack = goView{Flags: strings.TrimSpace("-trimpath " + p.Go.Flags)}
 			for _, main := range p.Go.Mains {
 				v.GoPrograms = append(v.GoPrograms, "./"+strings.TrimPrefix(main.Dir, "."))
 			}
@@ -20,6 +21,8 @@ func goRule() rule {
 		need: func(p detect.Plan, r Resolution, n *packages.Need) { n.Go, n.Native = r.Version, p.Go.Cgo },
 	}
 }
+
+type goView struct{ Flags string }
 
 func goRuntime() runtimeRule {
 	return runtimeRule{

@@ -1,0 +1,58 @@
+//go:build slow
+
+package nixtmpl
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"hop3/internal/pypitest"
+)
+
+// TestSlow_PythonLocks builds from the lock files of the other tools; of uv's, one package is a source archive, which is built.
+func TestSlow_PythonLocks(t *testing.T) { lockedApps(t, "uv", "pdm", "pylock") }
+
+// TestSlow_Pipenv builds from a Pipfile.lock, whose hashes pip checks.
+func TestSlow_Pipenv(t *testing.T) {
+	mark := "# " + t.TempDir() + "\n"
+	flask, gunicorn := stub("Flask", "9.0"), stub("gunicorn", "99.0")
+	flask.Source += mark
+	x := pythonIndex(t, flask, gunicorn)
+	r := newRig(t)
+	r.Env = func() []string { return []string{"PIP_INDEX_URL=" + x.URL + "/simple/"} }
+	lock := `{"default": {"flask": {"hashes": ["sha256:%s"], "version": "==9.0", "markers": "python_version >= '3.9'"}, "gunicorn": {"hashes": ["sha256:%s"], "version": "==99.0"}}}`
+	a := r.tree(t, "python-pipenv", map[string]string{
+		"Pipfile": "[packages]\nflask = \"*\"\ngunicorn = \"*\"\n", "app.py": lockedApp,
+		"Pipfile.lock": fmt.Sprintf(lock, x.SHA256(flask), x.SHA256(gunicorn)),
+	})
+	b, plan := a.build(t)
+	if got := serve(t, b, contract(t, b, plan).Processes["web"]); got != "version 1" {
+		t.Errorf("answers %q", got)
+	}
+	a.write(t, "Pipfile.lock", strings.Replace(fmt.Sprintf(lock, x.SHA256(gunicorn), x.SHA256(gunicorn)), "==9.0", "==9.0", 1))
+	if _, _, err := a.tryBuild(t, nil); err == nil {
+		t.Error("a file with another hash than the lock's was installed")
+	}
+}
+
+// TestSlow_PythonServer serves an app that brings no web server with that of the set, beside packages of its own lock.
+func TestSlow_PythonServer(t *testing.T) {
+	flask := stub("Flask", "9.0")
+	flask.Source += "# " + t.TempDir() + "\n"
+	list := []pypitest.Package{flask}
+	x := pythonIndex(t, list...)
+	r := newRig(t)
+	a := r.tree(t, "python-server", map[string]string{
+		"pyproject.toml":       "[project]\nname = \"shop\"\nversion = \"0\"\ndependencies = [\"flask\"]\n",
+		"src/shop/__init__.py": lockedApp, "pylock.toml": lockFor("pylock", x, list),
+	})
+	b, plan := a.build(t)
+	l := contract(t, b, plan)
+	if plan.Python.Server != "gunicorn" || plan.Manifest.Env["PYTHONPATH"] != "src" {
+		t.Errorf("%+v, %q", plan.Python, plan.Manifest.Env)
+	}
+	if got := serve(t, b, "env PYTHONPATH=src "+l.Processes["web"]); got != "version 1" {
+		t.Errorf("answers %q", got)
+	}
+}
