@@ -37,6 +37,7 @@ func stacks() []stack {
 		{"elixir", claimElixir, planElixir},       // mix.exs is never there by accident; a go.mod or package.json beside it is a helper's
 		{"go", claimGo, planGo},                   // go.mod at the root is never there by accident; package.json beside it builds assets
 		{"rust", claimRust, planRust},             // a crate with programs; one that is a Python module gives way
+		{"dotnet", claimDotnet, planDotnet},       // a project at the root; those below it are helpers of other stacks
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
 		{"node", claimNode, planNode},             // after those that use node for assets only
 		{"swift", claimSwift, planSwift},          // a package.json beside it builds assets

@@ -37,6 +37,7 @@ func rules() map[string]rule {
 		"r":       rRule(),
 		"gleam":   gleamRule(),
 		"dart":    dartRule(),
+		"dotnet":  dotnetRule(),
 	}
 }
 
@@ -71,6 +72,7 @@ func runtimes() map[string]runtimeRule {
 		"bun":        oneRuntime("bun"),
 		"gleam":      gleamRuntime(),
 		"dart":       dartRuntime(),
+		"dotnet":     dotnetRuntime(),
 	}
 }
 
