@@ -1,6 +1,8 @@
 package packages
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -10,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,9 +35,11 @@ type lock struct {
 	Patchelf debPin               `json:"patchelf"`
 	Clients  map[string]debPin    `json:"clients"` // packages that only tell an address, see clients.go
 	Groups   map[string]group     `json:"groups"`
-	Python   map[string]string    `json:"python"` // attribute of python3Packages → group
-	Go       map[string]goPin     `json:"go"`     // "1.24"
-	Node     map[string]nodePin   `json:"node"`   // "22"
+	Go       map[string]goPin     `json:"go"`   // "1.24"
+	Node     map[string]nodePin   `json:"node"` // "22"
+
+	Languages map[string]map[string]string `json:"languages"` // "python" → name of a library there → group
+	Npm       map[string]map[string]npmPin `json:"npm"`       // "pnpm" → "10"
 }
 
 // group is one store path: a Debian package, or several that cannot be apart.
@@ -48,9 +53,9 @@ type group struct {
 type debPin struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	Archive string `json:"archive"` // key of the mirror in config.json
-	Path    string `json:"path"`    // below the mirror's base
-	File    string `json:"file"`    // name in the store
+	Archive string `json:"archive"`        // key of the mirror in config.json
+	Path    string `json:"path"`           // below the mirror's base
+	File    string `json:"file,omitempty"` // name in the store; on disk only if Path does not tell
 	SHA256  string `json:"sha256"`
 	Size    int64  `json:"size"`
 }
@@ -95,10 +100,30 @@ func parseLock(b []byte) (*lock, error) {
 	if l.Version != lockVersion {
 		return nil, fmt.Errorf("read lock: %w: %d, want %d", errLockVersion, l.Version, lockVersion)
 	}
+	l.eachDeb(func(d debPin) debPin {
+		d.File = cmp.Or(d.File, storeName(path.Base(d.Path)))
+		return d
+	})
 	if err := l.check(); err != nil {
 		return nil, fmt.Errorf("read lock: %w", err)
 	}
 	return &l, nil
+}
+
+// eachDeb replaces every pin of a .deb, in copies of the maps and slices.
+func (l *lock) eachDeb(f func(debPin) debPin) {
+	l.Stage0.Deb, l.Patchelf = f(l.Stage0.Deb), f(l.Patchelf)
+	l.Clients, l.Groups = maps.Clone(l.Clients), maps.Clone(l.Groups)
+	for name, d := range l.Clients {
+		l.Clients[name] = f(d)
+	}
+	for name, g := range l.Groups {
+		g.Debs = slices.Clone(g.Debs)
+		for i, d := range g.Debs {
+			g.Debs[i] = f(d)
+		}
+		l.Groups[name] = g
+	}
 }
 
 // check refuses a lock that would make a file name leave its folder or a graph
@@ -119,9 +144,11 @@ func (l *lock) check() error {
 			}
 		}
 	}
-	for attr, g := range l.Python {
-		if _, ok := l.Groups[g]; !ok {
-			return fmt.Errorf("python package %s is group %s, which is not there", attr, g)
+	for language, names := range l.Languages {
+		for name, g := range names {
+			if _, ok := l.Groups[g]; !ok {
+				return fmt.Errorf("%s package %s is group %s, which is not there", language, name, g)
+			}
 		}
 	}
 	if len(l.Groups) == 0 {
@@ -146,6 +173,11 @@ func (l *lock) files() []file {
 	for _, v := range slices.Sorted(maps.Keys(l.Node)) {
 		out = append(out, l.Node[v].Node.file(), l.Node[v].Npm.file())
 	}
+	for _, tool := range slices.Sorted(maps.Keys(l.Npm)) {
+		for _, v := range slices.Sorted(maps.Keys(l.Npm[tool])) {
+			out = append(out, l.Npm[tool][v].file())
+		}
+	}
 	return out
 }
 
@@ -168,11 +200,21 @@ func (l *lock) closure(roots ...string) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
+// encode writes the lock without blanks, an entry a line.
 func (l *lock) encode() ([]byte, error) {
-	b, err := json.MarshalIndent(l, "", " ")
+	short := *l
+	short.eachDeb(func(d debPin) debPin {
+		if d.File == strings.ReplaceAll(path.Base(d.Path), "~", "_") {
+			d.File = ""
+		}
+		return d
+	})
+	b, err := json.Marshal(short)
 	if err != nil {
 		return nil, fmt.Errorf("encode lock: %w", err)
 	}
+	// A quote that stands inside a string has a backslash before it.
+	b = bytes.ReplaceAll(b, []byte(`},"`), []byte("},\n\""))
 	return append(b, '\n'), nil
 }
 

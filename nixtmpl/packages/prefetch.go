@@ -20,6 +20,10 @@ type Need struct {
 	Node   string   // "22"; "" is the newest if Stack is "node"
 	Python []string // attributes of python3Packages; none means the usual ones for the web if Stack is "python"
 	Native bool     // a C compiler (stdenv, cgo, node-gyp) and Python for node-gyp
+
+	Versions map[string]string   // runtime → version of the others, as Set.Versions has them: "java": "21"; "" is the newest
+	Packages map[string][]string // language → names of its libraries, as Set.Packages has them: "ruby": {"puma"}
+	Roots    []string            // further roots of spec.json
 }
 
 // Prefetch brings every file that the needs name into the nix store, unless it
@@ -206,6 +210,13 @@ func (l *lock) wanted(sp spec, needs []Need) (files []file, pendingGo []string, 
 			p := l.Node[line]
 			byName[p.Node.File], byName[p.Npm.File] = p.Node.file(), p.Npm.file()
 		}
+		tools, err := l.npmTools(sp, n)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, f := range tools {
+			byName[f.name] = f
+		}
 	}
 	files = slices.SortedFunc(maps.Values(byName), func(a, b file) int {
 		return cmp.Or(cmp.Compare(b.size, a.size), strings.Compare(a.name, b.name)) // largest first: it takes longest
@@ -222,36 +233,6 @@ func chooseLine[P any](stack, version string, pins map[string]P) (string, error)
 		return "", &VersionError{Stack: stack, Version: version, Have: have}
 	}
 	return version, nil
-}
-
-// groupsOf returns the groups of one need with all that they need.
-func (l *lock) groupsOf(sp spec, n Need) ([]string, error) {
-	roots, ok := sp.Stacks[n.Stack]
-	if !ok {
-		roots = []string{"base"}
-	}
-	if n.Native {
-		roots = slices.Concat(roots, sp.Native)
-	}
-	if n.Stack == "python" && len(n.Python) == 0 {
-		roots = slices.Concat(roots, []string{"pythonWeb"})
-	}
-	var groups []string
-	for _, root := range roots {
-		for _, name := range sp.Roots[root] {
-			if g := l.groupOf(name); g != "" {
-				groups = append(groups, g)
-			}
-		}
-	}
-	for _, attr := range n.Python {
-		g, ok := l.Python[attr]
-		if !ok {
-			return nil, &VersionError{Stack: "python package", Version: attr, Have: slices.Sorted(maps.Keys(l.Python))}
-		}
-		groups = append(groups, g)
-	}
-	return l.closure(groups...), nil
 }
 
 // groupOf finds the group that has a Debian package.

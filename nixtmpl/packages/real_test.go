@@ -79,7 +79,7 @@ func TestReal_Python(t *testing.T) {
 	}
 	all := slices.Sorted(mapsKeys(s.PythonPackages()))
 	prefetch(t, s, Need{Stack: "python", Python: all})
-	build(t, s, `let python = pkgs.python3.withPackages (ps: map (n: ps.${n}) (lib.attrNames (lib.importJSON "${nixpkgs}/lock.json").python)); in
+	build(t, s, `let python = pkgs.python3.withPackages (ps: map (n: ps.${n}) (lib.attrNames (lib.importJSON "${nixpkgs}/lock.json").languages.python)); in
 	pkgs.runCommand "python-all" { nativeBuildInputs = [ python ]; } ''
 	  python3 -c 'import aiohttp, bcrypt, bottle, celery, cryptography.fernet, django, dotenv, fastapi, flask_sqlalchemy, greenlet, httpx, lxml.etree, markdown, psycopg2, pymysql, pydantic, redis, tornado, uvicorn, uvloop, waitress, whitenoise, yaml'
 	  uvicorn --version; touch $out

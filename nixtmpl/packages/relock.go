@@ -58,6 +58,12 @@ func (s *Set) relock(ctx context.Context, w *web, progress io.Writer, sources ..
 			}
 			kept = append(kept, fmt.Sprintf("node: %v", err))
 		}
+		if err := s.lockTools(ctx, w, &next); err != nil {
+			if ctx.Err() != nil {
+				return Changes{}, context.Cause(ctx)
+			}
+			kept = append(kept, err.Error())
+		}
 	}
 	if slices.Contains(sources, sourceGo) {
 		if err := s.lockGo(ctx, w, &next); err != nil {
@@ -127,7 +133,7 @@ func (s *Set) lockDebian(ctx context.Context, w *web, progress io.Writer, next *
 		return err
 	}
 	next.Version, next.Suite, next.Spec, next.Dates = lockVersion, s.spec.Suite, specDigest(), dates
-	if next.Groups, next.Python, err = resolve(s.spec, x); err != nil {
+	if next.Groups, next.Languages, err = resolve(s.spec, x); err != nil {
 		return err
 	}
 	if p := apart.packages["patchelf"]; p != nil && strings.HasPrefix(p.version, "0.14.") {
@@ -200,6 +206,7 @@ func (a *archives) read(ctx context.Context, suites []suite, before map[string]t
 		return nil, nil, nil, err
 	}
 	x, apart, dates = newIndex(), newIndex(), map[string]time.Time{}
+	maps.Copy(dates, before) // a suite that is away for one time keeps its date
 	for i, s := range suites {
 		if parts[i] == nil {
 			continue
@@ -246,5 +253,6 @@ func (l *lock) versions() map[string]string {
 	for line, p := range l.Node {
 		out["nodejs "+line] = p.Node.Version + " with npm " + p.Npm.Version
 	}
+	l.addNpmVersions(out)
 	return out
 }

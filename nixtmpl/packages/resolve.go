@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -19,7 +20,7 @@ type resolver struct {
 
 // resolve returns the groups of the spec, their dependencies without cycles,
 // and the names of Python packages.
-func resolve(s spec, x *index) (groups map[string]group, python map[string]string, err error) {
+func resolve(s spec, x *index) (groups map[string]group, languages map[string]map[string]string, err error) {
 	r := &resolver{spec: s, index: x, exclude: map[string]bool{}, deps: map[string]map[string]bool{}}
 	for _, names := range s.Exclude {
 		for _, n := range names {
@@ -35,12 +36,27 @@ func resolve(s spec, x *index) (groups map[string]group, python map[string]strin
 	}
 	groupOf := r.merged()
 	groups = r.groups(groupOf)
-	return groups, r.python(groupOf), nil
+	languages = map[string]map[string]string{"python": r.python(groupOf)}
+	for name, l := range s.Languages {
+		languages[name] = l.names(groupOf)
+	}
+	return groups, languages, nil
+}
+
+// excluded says whether one package's need of another is ignored.
+func (r *resolver) excluded(from, name string) bool {
+	if !r.exclude[name] {
+		return false
+	}
+	return !slices.ContainsFunc(r.spec.Keep[name], func(pattern string) bool {
+		ok, err := path.Match(pattern, from)
+		return err == nil && ok
+	})
 }
 
 // choose adds a package and all that it needs.
 func (r *resolver) choose(name string) error {
-	if r.deps[name] != nil || r.exclude[name] {
+	if r.deps[name] != nil {
 		return nil
 	}
 	p := r.index.packages[name]
@@ -50,7 +66,7 @@ func (r *resolver) choose(name string) error {
 	need := map[string]bool{}
 	r.deps[name] = need
 	for _, clause := range slices.Concat(parseRelation(p.preDepends), parseRelation(p.depends)) {
-		dep, err := r.pick(clause)
+		dep, err := r.pick(name, clause)
 		if err != nil {
 			return fmt.Errorf("resolve %s: %w", name, err)
 		}
@@ -68,9 +84,9 @@ func (r *resolver) choose(name string) error {
 
 // pick returns the package that serves a clause: what is chosen already before
 // what is not, "" if an excluded package would do.
-func (r *resolver) pick(clause []string) (string, error) {
+func (r *resolver) pick(from string, clause []string) (string, error) {
 	for _, n := range clause {
-		if r.exclude[n] {
+		if r.excluded(from, n) {
 			return "", nil
 		}
 		if r.deps[n] != nil {
@@ -89,7 +105,7 @@ func (r *resolver) pick(clause []string) (string, error) {
 			return n, nil
 		}
 		for _, p := range r.index.provides[n] {
-			if !r.exclude[p] {
+			if !r.excluded(from, p) {
 				return p, nil
 			}
 		}
@@ -195,6 +211,23 @@ func (r *resolver) python(groupOf map[string]string) map[string]string {
 		if _, taken := out[attr]; !taken || named {
 			out[attr] = g
 		}
+	}
+	return out
+}
+
+// names maps the libraries of a language, by the names that it has for them, to
+// groups.
+func (l languageSpec) names(groupOf map[string]string) map[string]string {
+	out := map[string]string{}
+	for p, g := range groupOf {
+		name, named := l.Names[p]
+		if !named {
+			rest, ok := strings.CutPrefix(p, l.Prefix)
+			if name, named = strings.CutSuffix(rest, l.Suffix); !ok || !named || l.Only || name == "" {
+				continue
+			}
+		}
+		out[name] = g
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func TestResolve(t *testing.T) {
 		"both": {"lib", "zprovider", "1", "needs", "c1"}, "aprovider": {"aprovider", "1", "needs"},
 		"c1": {"c1", "cycle-two", "4", "needs"}, "python3-x": {"python3-x", "1.5+dfsg-1", "needs"},
 	}
-	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(python, map[string]string{"x": "python3-x"}) {
+	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(python, map[string]map[string]string{"python": {"x": "python3-x"}}) {
 		t.Fatalf("got %v, %v", got, python)
 	}
 	for bad, want := range map[string]string{"nowhere": "has no nowhere", "needy": "nothing provides missing or gone"} {

@@ -202,35 +202,9 @@ func (s *Set) replace(l *lock) error {
 	return nil
 }
 
-// Versions returns the versions of each language that the set can give, newest
-// first, as far as templates choose them: go "1.26", node "24", python "3.13".
-// The attribute of the flake is go_1_26, nodejs_24, python313.
-func (s *Set) Versions() map[string][]string {
-	l := s.current()
-	out := map[string][]string{
-		"go":   newestFirst(slices.Collect(maps.Keys(l.Go))),
-		"node": newestFirst(slices.Collect(maps.Keys(l.Node))),
-	}
-	if v := numbers(upstreamVersion(l.Groups["python313"].Version)); len(v) >= 2 {
-		out["python"] = []string{fmt.Sprintf("%d.%d", v[0], v[1])}
-	}
-	return out
-}
-
 func newestFirst(vs []string) []string {
 	slices.SortFunc(vs, func(a, b string) int { return slices.Compare(numbers(b), numbers(a)) })
 	return vs
-}
-
-// PythonPackages returns the attributes of python3Packages with their upstream
-// versions.
-func (s *Set) PythonPackages() map[string]string {
-	l := s.current()
-	out := map[string]string{}
-	for attr, g := range l.Python {
-		out[attr] = upstreamVersion(l.Groups[g].Version)
-	}
-	return out
 }
 
 // Package is one line of the set's list.
@@ -263,5 +237,5 @@ func (s *Set) List() []Package {
 		p := l.Node[v]
 		out = append(out, Package{Name: "nodejs", Version: p.Node.Version, From: sourceNpm, Files: []string{p.Node.File, p.Npm.File}, Size: p.Node.Size + p.Npm.Size})
 	}
-	return out
+	return append(out, l.npmList()...)
 }

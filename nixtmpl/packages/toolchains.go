@@ -209,10 +209,8 @@ func npmFor(m npmMeta, node string) (string, error) {
 }
 
 func pinNpm(ctx context.Context, w *web, registry, name, version string, m npmMeta, old npmPin) (npmPin, error) {
-	p := npmPin{
-		Version: version, Path: fmt.Sprintf("%s/-/%s-%s.tgz", name, name, version),
-		File: fmt.Sprintf("%s-%s.tgz", name, version), Hash: m.Versions[version].Dist.Integrity,
-	}
+	where, file := npmFile(name, version)
+	p := npmPin{Version: version, Path: where, File: file, Hash: m.Versions[version].Dist.Integrity}
 	if algo, _ := parseSRI(p.Hash); algo != "sha512" {
 		return p, fmt.Errorf("pin %s %s: the registry gives no sha512", name, version)
 	}

@@ -17,7 +17,7 @@ rec {
   } // (if sha256 != null then { outputHashAlgo = "sha256"; outputHash = sha256; } else { outputHashAlgo = null; outputHash = hash; }));
 
   fetchDeb = deb: fetch {
-    name = deb.file;
+    name = deb.file or (lib.replaceStrings [ "~" ] [ "_" ] (baseNameOf deb.path));
     url = config.${deb.archive} + deb.path;
     inherit (deb) sha256;
   };
@@ -59,20 +59,23 @@ rec {
     let visit = seen: n: if lib.elem n seen then seen else lib.foldl' visit (seen ++ [ n ]) lock.groups.${n}.deps;
     in lib.tail (visit [ ] name);
 
-  fixups = import ./fixups.nix;
+  fixups = import ./fixups.nix { inherit lib; };
   interpreter = "${groups.glibc}/lib64/ld-linux-x86-64.so.2";
   withoutShell = [ "glibc" "bash" ] ++ closureOf "bash"; # bash itself would need them
 
-  groups = lib.mapAttrs
-    (name: group: relocate ({
+  relocateGroup = name: { only ? (_: true), ... }@attributes:
+    let group = lock.groups.${name}; in
+    relocate ({
       name = "${lib.replaceStrings [ "++" ] [ "xx" ] name}-${group.version}";
-      debs = map fetchDeb group.debs;
+      debs = map fetchDeb (lib.filter only group.debs);
       deps = map (d: groups.${d}) (closureOf name);
       tools = "${stage1}/wrapped";
       patchelf = "${stage1}/lib64/ld-linux-x86-64.so.2 --library-path ${stage1}/lib/x86_64-linux-gnu ${stage1}/bin/patchelf";
-      finish = fixups.${name} or "";
+      finish = fixups.${name} or (fixups.byKind name);
     }
     // lib.optionalAttrs (name != "glibc") { inherit interpreter; }
-    // lib.optionalAttrs (!(lib.elem name withoutShell)) { shell = "${groups.bash}/bin/bash"; }))
-    lock.groups;
+    // lib.optionalAttrs (!(lib.elem name withoutShell)) { shell = "${groups.bash}/bin/bash"; }
+    // removeAttrs attributes [ "only" ]);
+
+  groups = lib.mapAttrs (name: _: relocateGroup name { }) lock.groups;
 }

@@ -11,7 +11,7 @@ let
     // (if builtins.pathExists ./config.json then lib.importJSON ./config.json else { });
 
   bootstrap = import ./bootstrap.nix { inherit lib lock config system; };
-  inherit (bootstrap) stage0 fetch groups closureOf patchelf interpreter;
+  inherit (bootstrap) stage0 fetch groups closureOf relocateGroup patchelf interpreter;
 
   # A Debian group under the names that nixpkgs gives to packages.
   package = pname: group: groups.${group} // {
@@ -34,13 +34,21 @@ let
   builders = import ./builders.nix { inherit lib bash stdenv stdenvNoCC fetch; };
 
   toolchainArguments = {
-    inherit lib lock config system stage0 fetch groups closureOf patchelf interpreter bash;
+    inherit lib lock config system stage0 fetch groups closureOf relocateGroup patchelf interpreter bash;
     inherit (builders) runCommand;
   };
   toolchains = import ./toolchains/cc.nix toolchainArguments
     // import ./toolchains/go.nix toolchainArguments
     // import ./toolchains/node.nix (toolchainArguments // { inherit (toolchains) python3; })
-    // import ./toolchains/python.nix toolchainArguments;
+    // import ./toolchains/python.nix toolchainArguments
+    // import ./toolchains/ruby.nix toolchainArguments
+    // import ./toolchains/php.nix (toolchainArguments // { inherit (self) cacert; })
+    // import ./toolchains/perl.nix toolchainArguments
+    // import ./toolchains/lua.nix toolchainArguments
+    // import ./toolchains/rust.nix toolchainArguments
+    // import ./toolchains/java.nix toolchainArguments
+    // import ./toolchains/make.nix (toolchainArguments // { inherit (toolchains) python3; })
+    // import ./toolchains/tools.nix (toolchainArguments // { inherit (toolchains) nodejs; });
 
   self = builders // toolchains // {
     inherit lib system stdenv stdenvNoCC bash;
@@ -103,7 +111,8 @@ let
     lockedFiles = map (d: d.outPath) (
       [ stage0 ] ++ map bootstrap.fetchDeb ([ lock.patchelf ] ++ lib.concatMap (g: g.debs) (lib.attrValues lock.groups))
       ++ map (line: toolchains.${"go_" + lib.replaceStrings [ "." ] [ "_" ] line}.zip) (lib.attrNames (lib.filterAttrs (_: pin: pin.sha256 != "") lock.go))
-      ++ lib.concatMap (line: with toolchains."nodejs_${line}"; [ node npm ]) (lib.attrNames lock.node));
+      ++ lib.concatMap (line: with toolchains."nodejs_${line}"; [ node npm ]) (lib.attrNames lock.node)
+      ++ lib.concatMap (tool: map (pin: fetch { name = pin.file; url = config.npm + pin.path; inherit (pin) hash; }) (lib.attrValues lock.npm.${tool})) (lib.attrNames lock.npm));
 
     # Every Debian group by its own name, for tools that look behind the curtain.
     debian = groups;

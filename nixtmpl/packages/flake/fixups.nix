@@ -1,3 +1,4 @@
+{ lib }:
 let
   # Debian's certifi reads /etc, which a build does not have.
   certifi = folder: ''
@@ -6,12 +7,31 @@ let
     sed -i "s|'/etc/ssl/certs/ca-certificates.crt'|'$out/${folder}/cacert.pem'|" ${folder}/core.py
     grep -q "$out/${folder}/cacert.pem" ${folder}/core.py
   '';
+  # One folder of headers, as other systems than Debian have them.
+  developer = ''
+    if [ -d include/x86_64-linux-gnu ]; then
+      for header in include/x86_64-linux-gnu/*; do
+        [ -e "include/''${header##*/}" ] || ln -s "x86_64-linux-gnu/''${header##*/}" "include/''${header##*/}"
+      done
+    fi
+  '';
 in
 # What maintainer scripts do on an installed system and a package cannot do
 # without, or what only costs space. Shell, run in $out by build/relocate.sh.
 {
+  byKind = name: lib.optionalString (lib.hasSuffix "-dev" name) developer;
+
+  ruby33 = builtins.readFile ./fixups/ruby.sh;
+  php84 = builtins.readFile ./fixups/php.sh;
+  perl5 = builtins.readFile ./fixups/perl.sh;
+  jdk21 = builtins.readFile ./fixups/jdk.sh;
+  jdk25 = builtins.readFile ./fixups/jdk.sh;
+
   bash = "ln -sf bash bin/sh";
   gawk = "ln -sf gawk bin/awk";
+
+  # Pages that only errors of a developer show.
+  libmojolicious-perl = "find -L share -type l -exec rm {} +";
 
   # The marker forbids pip to install anywhere; it is about a system's Python.
   python313 = ''

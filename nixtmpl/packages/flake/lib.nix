@@ -64,6 +64,12 @@ rec {
   toShellVar = name: value: "${name}=${escapeShellArg value}";
   versionAtLeast = a: b: builtins.compareVersions a b >= 0;
   versionOlder = a: b: builtins.compareVersions a b < 0;
+  versions = rec {
+    major = v: elemAt (builtins.splitVersion v) 0;
+    minor = v: elemAt (builtins.splitVersion v) 1;
+    patch = v: elemAt (builtins.splitVersion v) 2;
+    majorMinor = v: "${major v}.${minor v}";
+  };
   getVersion = x: x.version or (builtins.parseDrvName (x.name or x)).version;
   getName = x: x.pname or (builtins.parseDrvName (x.name or x)).name;
 

@@ -8,7 +8,7 @@ let
 
   python3Packages = lib.mapAttrs
     (pname: group: groups.${group} // { inherit pname group; inherit (lock.groups.${group}) version; meta.mainProgram = pname; })
-    lock.python // { inherit python3; python = python3; };
+    lock.languages.python // { inherit python3; python = python3; };
 
   # Packages that need others: Debian's dependencies tell.
   environment = packages: runCommand "python3-${version}-env"
