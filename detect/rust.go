@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -230,16 +229,25 @@ type crateBin struct{ name, path, why string }
 func (c cratePackage) depends(name string) bool { return slices.Contains(c.deps, name) }
 
 // chosen are the packages whose programs are built: what `cargo build` takes at the root, else all that have programs.
+// Examples and the developers' tools count only where there is nothing else.
 func (ws *workspace) chosen() []cratePackage {
-	has := func(c cratePackage) bool { return len(c.bins) > 0 && !sideProgram(cmp.Or(c.dir, ".")) }
-	var list []cratePackage
+	var list, usual, other []cratePackage
 	for _, c := range ws.packages {
-		if has(c) && (slices.Contains(ws.defaults, c.dir) || len(ws.defaults) == 0 && c.dir == ".") {
+		switch {
+		case len(c.bins) == 0:
+		case slices.Contains(ws.defaults, c.dir), len(ws.defaults) == 0 && c.dir == ".":
 			list = append(list, c)
+		case c.outside:
+		case sideProgram(c.dir):
+			other = append(other, c)
+		default:
+			usual = append(usual, c)
 		}
 	}
-	if len(list) > 0 {
-		return list
+	for _, l := range [][]cratePackage{list, usual} {
+		if len(l) > 0 {
+			return l
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(ws.packages), func(c cratePackage) bool { return !has(c) || c.outside })
+	return other
 }

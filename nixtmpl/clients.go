@@ -26,6 +26,8 @@ var clients = []client{
 	{"PIP_EXTRA_INDEX_URL", []string{"pip3", "config", "get", "global.extra-index-url"}},
 	{"BUNDLE_MIRROR__ALL", []string{"bundle", "config", "get", "mirror.all", "--parseable"}}, // mirror.all=ADDRESS
 	{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
+	{"CARGO_REGISTRIES_CRATES_IO_INDEX", nil}, // cargo tells nobody: see cargoIndex
+	{"HACKAGE_REPOSITORY", nil},
 }
 
 // FetchEnv returns, as NAME=value, where the machine's own clients fetch from: go, npm and pip, each where it is installed
@@ -36,8 +38,10 @@ func FetchEnv(ctx context.Context, environ []string) []string {
 	var wg sync.WaitGroup
 	for i, c := range clients {
 		wg.Go(func() {
-			if values[i] = envValue(environ, c.name); values[i] == "" {
+			if values[i] = envValue(environ, c.name); values[i] == "" && c.argv != nil {
 				values[i] = ask(ctx, environ, c.argv)
+			} else if values[i] == "" && strings.HasPrefix(c.name, "CARGO_") {
+				values[i] = cargoIndex(environ)
 			}
 		})
 	}
