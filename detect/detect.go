@@ -51,6 +51,7 @@ func stacks() []stack {
 		{"scheme", claimScheme, planScheme},       // a program at the root beats the page that it serves
 		{"cobol", claimCobol, planCobol},          // sources at the root, no manifest
 		{"static", claimStatic, planStatic},       // index.html is also part of apps of every other stack
+		{"shell", claimShell, planShell},          // a start script is part of apps of every other stack
 		{"procfile", claimProcfile, planProcfile}, // says how to start, not what it is: last
 	}
 }

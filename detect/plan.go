@@ -32,6 +32,7 @@ type Plan struct {
 	Go       *GoFacts      `json:"-"`
 	Node     *NodeFacts    `json:"-"`
 	Python   *PythonFacts  `json:"-"`
+	Shell    *ShellFacts   `json:"-"`
 	Nix      *NixFacts     `json:"-"`
 	Scheme   *SchemeFacts  `json:"-"`
 	Cpp      *CppFacts     `json:"-"`

@@ -33,6 +33,7 @@ func rules() map[string]rule {
 		"rust":    rustRule(),
 		"scheme":  schemeRule(),
 		"ruby":    rubyRule(),
+		"shell":   shellRule(),
 		"elixir":  elixirRule(),
 		"r":       rRule(),
 		"gleam":   gleamRule(),

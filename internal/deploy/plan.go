@@ -17,7 +17,7 @@ import (
 var titles = map[string]string{
 	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
 	"ruby": "Ruby app", "php": "PHP app", "perl": "Perl app", "lua": "Lua app",
-	"procfile": "Procfile app", "nix": "app with its own flake",
+	"procfile": "Procfile app", "shell": "Shell app", "nix": "app with its own flake",
 	"scheme": "Scheme app", "elixir": "Elixir app", "gleam": "Gleam app", "dotnet": ".NET app", "dart": "Dart app", "r": "R app",
 	"cobol": "COBOL app", "cpp": "C++ app", "crystal": "Crystal app", "haskell": "Haskell app", "rust": "Rust app", "swift": "Swift app", "zig": "Zig app",
 }
