@@ -78,8 +78,14 @@ func runtimes() map[string]runtimeRule {
 }
 
 func nixRule() rule {
-	return rule{resolve: func(_ detect.Plan, _ RenderOptions, r *Resolution) error {
+	return rule{resolve: func(p detect.Plan, _ RenderOptions, r *Resolution) error {
 		r.Template, r.Layers = "flake/app", []string{"package"}
+		switch p.Nix.Kind {
+		case "default":
+			r.Template = "flake/default"
+		case "shell", "devshell":
+			r.Template, r.Layers = "flake/tools", []string{"tools"}
+		}
 		return nil
 	}}
 }
