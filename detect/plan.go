@@ -49,6 +49,8 @@ type Plan struct {
 	Swift    *SwiftFacts   `json:"-"`
 	Cobol    *CobolFacts   `json:"-"`
 	PHP      *PHPFacts     `json:"-"`
+	Perl     *PerlFacts    `json:"-"`
+	Lua      *LuaFacts     `json:"-"`
 
 	tried  []string
 	nested *Evidence // why the app's folder was chosen when nobody named it

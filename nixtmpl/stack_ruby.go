@@ -17,7 +17,7 @@ type rubyView struct {
 	Attrs   []string
 	Skipped []string
 	Server  string // of every gem
-	Unpin   string // the command that takes out the Gemfile's line that asks for one patch only; "" = none
+	Adapt   string // what is changed in Gemfile and lock file, "" for nothing
 	Bundle  bool   // there is a Gemfile
 	From    string // what says which gems
 }
@@ -132,15 +132,25 @@ func allowsGem(requirements []string, version string) bool {
 	return err == nil && set.Allows(version)
 }
 
+// adaptBundle is the command that leaves the patch of Ruby to the package set, and adds the platform that a lock file lacks.
+func adaptBundle(f *detect.RubyFacts) string {
+	var steps []string
+	if f.RubyLine > 0 {
+		steps = append(steps, fmt.Sprintf("sed -i '%ds/^/# /' %s", f.RubyLine, f.Gemfile))
+	}
+	if f.RubyLine > 0 && f.Lock != "" {
+		steps = append(steps, fmt.Sprintf("sed -i '/^RUBY VERSION$/,/^$/d' %s", f.Lock))
+	}
+	if f.AddPlatform {
+		steps = append(steps, fmt.Sprintf("sed -i 's/^PLATFORMS$/&\\n  ruby/' %s", f.Lock))
+	}
+	return strings.Join(steps, "; ")
+}
+
 func viewRuby(p detect.Plan, r Resolution, v *view) {
 	f := p.Ruby
 	s := rubyView{Skipped: f.Skipped, Server: f.Server, Bundle: f.Gemfile != "", From: cmp.Or(f.Lock, f.Gemfile, "no Gemfile")}
-	if f.RubyLine > 0 {
-		s.Unpin = fmt.Sprintf("sed -i '%ds/^/# /' %s", f.RubyLine, f.Gemfile)
-		if f.Lock != "" {
-			s.Unpin += fmt.Sprintf("; sed -i '/^RUBY VERSION$/,/^$/d' %s", f.Lock)
-		}
-	}
+	s.Adapt = adaptBundle(f)
 	for _, g := range f.Gems {
 		if !slices.Contains(s.Attrs, g.Name) && (f.Lock == "" || !slices.Contains(f.Skipped, g.Name)) {
 			s.Attrs = append(s.Attrs, g.Name)
