@@ -49,7 +49,7 @@ var openSet = sync.OnceValues(func() (*rig, error) {
 		return nil, err
 	}
 	env := FetchEnv(ctx, os.Environ())
-	return &rig{Builder: &Builder{Nix: n, Set: set, Env: func() []string { return env }}, ctx: ctx}, nil
+	return &rig{Builder: &Builder{Nix: n.WithShell(set.Shell()), Set: set, Env: func() []string { return env }}, ctx: ctx}, nil
 })
 
 func newRig(t *testing.T) *rig {

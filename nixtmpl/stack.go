@@ -22,6 +22,7 @@ func rules() map[string]rule {
 	return map[string]rule{
 		"crystal": crystalRule(),
 		"go":      goRule(),
+		"cpp":     cppRule(),
 		"cobol":   cobolRule(),
 		"swift":   swiftRule(),
 		"zig":     zigRule(),
