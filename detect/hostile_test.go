@@ -97,7 +97,7 @@ func TestDetect_Truncated(t *testing.T) {
 
 // floods are contents that are made to cost: deep nesting, long lines, many entries.
 func floods() map[string]string {
-	const n = 30_000
+	const n = 16_000
 	var lines, pairs strings.Builder
 	for i := range n / 4 {
 		fmt.Fprintf(&lines, "name%d = 'x%d'\n", i, i)

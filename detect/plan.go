@@ -53,7 +53,8 @@ type Plan struct {
 	Lua      *LuaFacts     `json:"-"`
 
 	tried  []string
-	nested *Evidence // why the app's folder was chosen when nobody named it
+	places map[string]string // the lines of what the plan names as sources
+	nested *Evidence         // why the app's folder was chosen when nobody named it
 
 	BuildEnv map[string]string `json:"-"` // plain values of the app's own files that its build steps see
 
@@ -173,6 +174,7 @@ func (p Plan) JSON() ([]byte, error) {
 // finish adds what holds for every stack.
 func (p *Plan) finish(t *tree) {
 	p.checkRuntimes()
+	p.findPlaces(t)
 	if t.has("Dockerfile") {
 		p.warn("Dockerfile is not used: hop3 builds with Nix")
 	}
