@@ -239,6 +239,9 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
+// Nearest returns the known word that is close enough to word to be meant, "" if none is.
+func Nearest(word string, known []string) string { return nearest(word, known) }
+
 // nearest returns the known word closest to word when it is close enough to be meant, else "".
 func nearest(word string, known []string) string {
 	best, dist := "", 3

@@ -33,6 +33,7 @@ type Plan struct {
 	Node     *NodeFacts    `json:"-"`
 	Python   *PythonFacts  `json:"-"`
 	Shell    *ShellFacts   `json:"-"`
+	Site     *SiteFacts    `json:"-"`
 	Nix      *NixFacts     `json:"-"`
 	Scheme   *SchemeFacts  `json:"-"`
 	Cpp      *CppFacts     `json:"-"`

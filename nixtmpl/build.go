@@ -117,7 +117,7 @@ func (b *Builder) Build(ctx context.Context, r Request) (Build, error) {
 		}
 	}
 	out.Resolution = res
-	return out, err
+	return out, b.explain(ctx, r.Plan, err)
 }
 
 func (b *Builder) env() []string {
