@@ -27,6 +27,7 @@ type PackageSet interface {
 	FlakeRef() string
 	Versions() map[string][]string
 	PythonPackages() map[string]string
+	Packages(language string) map[string]string
 	Prefetch(ctx context.Context, progress io.Writer, needs ...packages.Need) error
 }
 
@@ -79,6 +80,10 @@ func (b *Builder) Options(name string) RenderOptions {
 	o := RenderOptions{Name: name, Nixpkgs: b.Nixpkgs}
 	if b.Set != nil {
 		o.Nixpkgs, o.Available, o.PythonPackages = "", b.Set.Versions(), b.Set.PythonPackages()
+		o.Packages = map[string]map[string]string{}
+		for _, language := range []string{"haskell", "lua", "perl", "php", "r", "ruby"} {
+			o.Packages[language] = b.Set.Packages(language)
+		}
 	}
 	return o
 }

@@ -22,17 +22,30 @@ func luaRule() rule {
 	return rule{
 		resolve: resolveLua,
 		view: func(p detect.Plan, r Resolution, v *view) {
-			s := luaView{From: cmp.Or(p.Lua.Rockspec, "no rockspec"), Version: r.Version}
-			for _, q := range p.Lua.Rocks {
-				if !slices.Contains(s.Attrs, q.Name) {
-					s.Attrs = append(s.Attrs, q.Name)
-				}
-			}
-			slices.Sort(s.Attrs)
+			s := luaView{From: cmp.Or(p.Lua.Rockspec, "no rockspec"), Version: r.Version, Attrs: rockNames(p.Lua)}
 			v.Stack = s
 		},
-		need: func(_ detect.Plan, r Resolution, n *packages.Need) { n.Native = r.Template == "lua/rocks" },
+		need: func(p detect.Plan, r Resolution, n *packages.Need) {
+			n.Versions = map[string]string{"lua": r.Version}
+			if r.Template == "lua/rocks" {
+				n.Native, n.Roots = true, []string{"luaRocks"}
+				return
+			}
+			n.Packages = map[string][]string{"lua": rockNames(p.Lua)}
+		},
 	}
+}
+
+// rockNames are the rocks of the app, sorted.
+func rockNames(f *detect.LuaFacts) []string {
+	var list []string
+	for _, q := range f.Rocks {
+		if !slices.Contains(list, q.Name) {
+			list = append(list, q.Name)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 func luaRuntime() runtimeRule {

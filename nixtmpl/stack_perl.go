@@ -21,15 +21,18 @@ func perlRule() rule {
 		resolve: resolvePerl,
 		view: func(p detect.Plan, _ Resolution, v *view) {
 			s := perlView{From: cmp.Or(p.Perl.File, "no cpanfile")}
-			for _, m := range p.Perl.Modules {
-				if a := strings.ReplaceAll(distribution(m.Name), "::", ""); !inPerl(m.Name) && !slices.Contains(s.Attrs, a) {
-					s.Attrs = append(s.Attrs, a)
-				}
+			for _, d := range distributions(p.Perl) {
+				s.Attrs = append(s.Attrs, strings.ReplaceAll(d, "::", ""))
 			}
-			slices.Sort(s.Attrs)
 			v.Stack = s
 		},
-		need: func(_ detect.Plan, r Resolution, n *packages.Need) { n.Native = r.Template == "perl/carton" },
+		need: func(p detect.Plan, r Resolution, n *packages.Need) {
+			n.Native, n.Versions = r.Template == "perl/carton", map[string]string{"perl": r.Version}
+			n.Packages = map[string][]string{"perl": {"Carton"}}
+			if !n.Native {
+				n.Packages["perl"] = distributions(p.Perl)
+			}
+		},
 	}
 }
 
@@ -97,6 +100,18 @@ func cartonBecause(f *detect.PerlFacts, have map[string]string) string {
 		}
 	}
 	return ""
+}
+
+// distributions are what the modules of the app are part of, without Perl itself, sorted.
+func distributions(f *detect.PerlFacts) []string {
+	var list []string
+	for _, m := range f.Modules {
+		if d := distribution(m.Name); !inPerl(m.Name) && !slices.Contains(list, d) {
+			list = append(list, d)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // distribution is the main module of the distribution that a well-known module is part of.

@@ -27,7 +27,10 @@ func rubyRule() rule {
 		resolve: resolveRuby,
 		view:    viewRuby,
 		need: func(p detect.Plan, r Resolution, n *packages.Need) {
-			n.Native = r.Template == "ruby/bundle"
+			n.Native, n.Versions = r.Template == "ruby/bundle", map[string]string{"ruby": r.Version}
+			if r.Template == "ruby/packages" {
+				n.Packages = map[string][]string{"ruby": wantedGems(p.Ruby)}
+			}
 		},
 	}
 }
@@ -132,6 +135,18 @@ func allowsGem(requirements []string, version string) bool {
 	return err == nil && set.Allows(version)
 }
 
+// wantedGems are the gems of the Gemfile that the lock file, where there is one, has for production.
+func wantedGems(f *detect.RubyFacts) []string {
+	var list []string
+	for _, g := range f.Gems {
+		if !slices.Contains(list, g.Name) && (f.Lock == "" || !slices.Contains(f.Skipped, g.Name)) {
+			list = append(list, g.Name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // adaptBundle is the command that leaves the patch of Ruby to the package set, and adds the platform that a lock file lacks.
 func adaptBundle(f *detect.RubyFacts) string {
 	var steps []string
@@ -151,12 +166,7 @@ func viewRuby(p detect.Plan, r Resolution, v *view) {
 	f := p.Ruby
 	s := rubyView{Skipped: f.Skipped, Server: f.Server, Bundle: f.Gemfile != "", From: cmp.Or(f.Lock, f.Gemfile, "no Gemfile")}
 	s.Adapt = adaptBundle(f)
-	for _, g := range f.Gems {
-		if !slices.Contains(s.Attrs, g.Name) && (f.Lock == "" || !slices.Contains(f.Skipped, g.Name)) {
-			s.Attrs = append(s.Attrs, g.Name)
-		}
-	}
-	slices.Sort(s.Attrs)
+	s.Attrs = wantedGems(f)
 	if r.Template == "ruby/bundle" {
 		s.Gems = gemsFrom(f)
 	}
