@@ -49,7 +49,8 @@ func (f *PerlFacts) requires(name string) bool {
 func planPerl(t *tree, p *Plan) error {
 	f := &PerlFacts{}
 	p.Perl = f
-	p.env("PLACK_ENV", "production")
+	p.env("MOJO_MODE", "production") // PLACK_ENV would make Mojolicious believe that a PSGI server runs it
+	p.env("PERL_BADLANG", "0")       // a closure holds no locales
 	p.Tool = Tool{Name: "perl", From: p.Evidence[len(p.Evidence)-1].File}
 	perl, err := readModules(t, p)
 	if err != nil {
