@@ -142,6 +142,9 @@ func choose(t *tree, p *Plan) error {
 	if err := winner.plan(t, p); err != nil {
 		return &StackError{Stack: p.Stack, Err: err, More: causes(t, p.Stack)}
 	}
+	if err := planAssets(t, p); err != nil {
+		return &StackError{Stack: p.Stack, Err: err, More: causes(t, "node")}
+	}
 	if p.nested != nil {
 		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)
 	}

@@ -44,6 +44,9 @@ func Explain(p Plan) string {
 			fmt.Fprintf(&b, "           from %s%s\n", from, p.at(from))
 		}
 	}
+	for _, a := range p.Assets {
+		fmt.Fprintf(&b, "front end  %s: %s, by %s\n", a.Dir, a.Build, a.Tool)
+	}
 	if p.Static != "" {
 		fmt.Fprintf(&b, "static     %s\n", p.Static)
 	}

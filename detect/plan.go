@@ -96,6 +96,11 @@ type Loser struct {
 type Asset struct {
 	Stack string `json:"stack"`
 	Dir   string `json:"dir"`
+	Tool  string `json:"tool"`  // the package manager
+	Build string `json:"build"` // its commands
+
+	Plan       *Plan `json:"-"` // of the folder
+	Everything bool  `json:"-"` // it reads files outside Dir
 }
 
 // A Process is a process type, its command, and the file that the command comes from.
