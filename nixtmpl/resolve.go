@@ -13,6 +13,7 @@ type Resolution struct {
 	Version     string   // of the runtime, as the set has it: "3.13"
 	Attr        string   // "python313"
 	ToolAttr    string   // of the package manager, where it does not come with the runtime: "pnpm_9"
+	ToolVersion string   // "9"
 	PythonAttrs []string // packages of the set that the app gets
 	Layers      []string // attributes of packages.<system> beside default that later builds need again
 	Fixed       []FixedOutput

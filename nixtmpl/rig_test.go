@@ -205,7 +205,7 @@ func serve(t *testing.T, b Build, command string) string {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	body := fetch(t, "http://127.0.0.1:"+port+"/", exited, &out)
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil { // the group, as the server does
 		t.Error(err)
 	}
 	select {
