@@ -3,11 +3,15 @@
 package nixtmpl
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"hop3/internal/pypitest"
+	"hop3/nixtmpl/nix"
 )
 
 // TestSlow_PythonLocks builds from the lock files of the other tools; of uv's, one package is a source archive, which is built.
@@ -54,5 +58,34 @@ func TestSlow_PythonServer(t *testing.T) {
 	}
 	if got := serve(t, b, "env PYTHONPATH=src "+l.Processes["web"]); got != "version 1" {
 		t.Errorf("answers %q", got)
+	}
+}
+
+// TestSlow_PythonLockedExamples builds the examples whose locks the package set satisfies to the version.
+func TestSlow_PythonLockedExamples(t *testing.T) {
+	for _, name := range []string{"python-uv", "python-poetry"} {
+		t.Run(name, func(t *testing.T) { lifecycle(t, newRig(t).example(t, name), "app.py", "README.md") })
+	}
+}
+
+// TestSlow_Django collects static files without the secrets of the running app, and says what to do where that fails.
+func TestSlow_Django(t *testing.T) {
+	a := newRig(t).example(t, "python-django")
+	b, plan := a.build(t)
+	if got := serve(t, b, "env SECRET_KEY=x "+contract(t, b, plan).Processes["web"]); !strings.Contains(got, "version 1") {
+		t.Errorf("answers %q", got)
+	}
+	if _, err := os.Stat(filepath.Join(b.Out, "app/staticfiles/site.css")); err != nil {
+		t.Error(err)
+	}
+	a.replace(t, "mysite/settings.py", "import os\n", "import os\nDATABASE = os.environ[\"DATABASE_URL\"]\n")
+	_, _, err := a.tryBuild(t, nil)
+	be, ok := errors.AsType[*nix.BuildError](err)
+	if !ok || !strings.Contains(strings.Join(be.Tail, "\n"), "DISABLE_COLLECTSTATIC") {
+		t.Errorf("%v, %+v", err, be)
+	}
+	a.write(t, "hop3.toml", "[env]\nDATABASE_URL = \"sqlite:///x\"\n")
+	if _, _, err := a.tryBuild(t, nil); err != nil {
+		t.Error(err)
 	}
 }
