@@ -36,11 +36,13 @@ func stacks() []stack {
 		{"ruby", claimRuby, planRuby},             // a Rails app often carries scripts in other languages
 		{"elixir", claimElixir, planElixir},       // mix.exs is never there by accident; a go.mod or package.json beside it is a helper's
 		{"go", claimGo, planGo},                   // go.mod at the root is never there by accident; package.json beside it builds assets
+		{"java", claimJava, planJava},             // Maven or Gradle at the root; a package.json beside it builds the front end
+		{"kotlin", claimKotlin, planKotlin},       // java leaves builds with the Kotlin plug-in to it
+		{"scala", claimScala, planScala},          // as go
+		{"clojure", claimClojure, planClojure},    // as go; pom.xml beside deps.edn is written by its tools
 		{"rust", claimRust, planRust},             // a crate with programs; one that is a Python module gives way
 		{"dotnet", claimDotnet, planDotnet},       // a project at the root; those below it are helpers of other stacks
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
-		{"perl", claimPerl, planPerl},             // its package.json builds assets
-		{"lua", claimLua, planLua},                // a rockspec or a main.lua
 		{"node", claimNode, planNode},             // after those that use node for assets only
 		{"swift", claimSwift, planSwift},          // a package.json beside it builds assets
 		{"crystal", claimCrystal, planCrystal},    // a package.json beside it builds assets
@@ -141,9 +143,6 @@ func choose(t *tree, p *Plan) error {
 	}
 	if err := winner.plan(t, p); err != nil {
 		return &StackError{Stack: p.Stack, Err: err, More: causes(t, p.Stack)}
-	}
-	if err := planAssets(t, p); err != nil {
-		return &StackError{Stack: p.Stack, Err: err, More: causes(t, "node")}
 	}
 	if p.nested != nil {
 		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)

@@ -153,9 +153,8 @@ type foreignManifest struct{ file, stack, what string }
 
 func foreignManifests() []foreignManifest {
 	return []foreignManifest{
-		{file: "mix.exs", stack: "elixir"}, {file: "pom.xml", stack: "java"},
-		{file: "build.gradle", stack: "java"}, {file: "build.gradle.kts", stack: "java"}, {file: "build.sbt", stack: "scala"},
-		{file: "project.clj", stack: "clojure"}, {file: "deps.edn", stack: "clojure"}, {file: "gleam.toml", stack: "gleam"},
+		{file: "mix.exs", stack: "elixir"},
+		{file: "gleam.toml", stack: "gleam"},
 		{file: "Package.swift", stack: "swift"}, {file: "pubspec.yaml", stack: "dart"}, {file: "stack.yaml", stack: "haskell"},
 		{file: "cabal.project", stack: "haskell"}, {file: "build.zig", stack: "zig"}, {file: "deno.json", stack: "deno"},
 		{file: "deno.jsonc", stack: "deno"},
