@@ -15,6 +15,7 @@ import (
 
 // titles are how people write the names of stacks.
 var titles = map[string]string{
+	"java": "Java app", "kotlin": "Kotlin app", "scala": "Scala app", "clojure": "Clojure app",
 	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
 	"ruby": "Ruby app", "php": "PHP app", "perl": "Perl app", "lua": "Lua app",
 	"procfile": "Procfile app", "shell": "Shell app", "nix": "app with its own flake",
@@ -40,12 +41,6 @@ func Summary(p detect.Plan) []string {
 	}
 	if p.Tool.Name != "" && len(p.Evidence) > 0 && p.Tool.From != p.Evidence[0].File {
 		lines = append(lines, fmt.Sprintf("%s, from %s", p.Tool.Name, p.Tool.From))
-	}
-	for _, a := range p.Assets {
-		lines = append(lines, fmt.Sprintf("front end in %s: %s", a.Dir, a.Build))
-	}
-	if p.SPA {
-		lines = append(lines, "pages that route in the browser, from "+p.Static)
 	}
 	for _, proc := range p.Processes {
 		lines = append(lines, fmt.Sprintf("%s: %s (%s)", proc.Name, proc.Command, proc.From))

@@ -86,21 +86,9 @@ func (p *Pipeline) finishRename(ctx context.Context, app *state.App) error {
 	if app.RenamedFrom == "" {
 		return nil
 	}
-	if err := p.rootLinks(ctx, app.Name); err != nil {
-		return err
-	}
-	if err := p.Store.FinishRename(app.Name); err != nil {
-		return err
-	}
-	p.Access.Forget(app.RenamedFrom) // or it would go on into this app's folder, for another app of that name
-	return nil
-}
-
-// rootLinks makes GC roots of the links in the folders of an app's releases that lead to valid store paths.
-func (p *Pipeline) rootLinks(ctx context.Context, name string) error {
-	links, err := filepath.Glob(filepath.Join(globQuote(p.Store.AppDir(name)), "releases", "*", "*"))
+	links, err := filepath.Glob(filepath.Join(globQuote(p.Store.AppDir(app.Name)), "releases", "*", "*"))
 	if err != nil {
-		return fmt.Errorf("list the roots of %s: %w", name, err)
+		return fmt.Errorf("list the roots of %s: %w", app.Name, err)
 	}
 	roots := map[string]string{}
 	var paths []string
@@ -122,6 +110,10 @@ func (p *Pipeline) rootLinks(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	if err := p.Store.FinishRename(app.Name); err != nil {
+		return err
+	}
+	p.Access.Forget(app.RenamedFrom) // or it would go on into this app's folder, for another app of that name
 	return nil
 }
 

@@ -1,1 +1,0 @@
-document.querySelector('#made').textContent = 'made by vite'
