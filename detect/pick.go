@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 )
 
 // A Candidate is a stack that claimed the tree, with all that speaks for it. Why says why a loser lost.
@@ -25,6 +26,9 @@ func candidates(t *tree, m Manifest) []Candidate {
 	var list []Candidate
 	for i, s := range stacks() {
 		ev := s.claim(t)
+		if len(ev) == 0 {
+			ev = commanded(t, m, s.name)
+		}
 		if len(ev) == 0 {
 			continue
 		}
@@ -49,6 +53,21 @@ func candidates(t *tree, m Manifest) []Candidate {
 	}
 	slices.SortStableFunc(list, func(a, b Candidate) int { return b.Weight - a.Weight })
 	return append([]Candidate{winner}, list...)
+}
+
+// commanded is the evidence that a stack's own program is what the app starts with, in a tree that has none of its manifests:
+// "web: python3 serve.py" needs Python, not only a Procfile.
+func commanded(t *tree, m Manifest, name string) []Evidence {
+	s, from := started(m)
+	if s != name || !slices.Contains([]string{"node", "python", "ruby", "php", "perl", "lua", "r"}, s) {
+		return nil
+	}
+	line := 0
+	if strings.HasPrefix(from, "Procfile") {
+		line = t.lineOf("Procfile", "web")
+	}
+	file, why, _ := strings.Cut(from, " ")
+	return []Evidence{{File: file, Line: line, Why: why, Weight: weightEntry}}
 }
 
 // beats reports whether a is more likely than b what the tree is, and the rule that says so, first rule first.
@@ -162,6 +181,6 @@ func foreignManifests() []foreignManifest {
 		{"dub.json", "d", "D"}, {"dub.sdl", "d", "D"}, {"elm.json", "elm", "Elm"}, {"*.nimble", "nim", "Nim"}, {"v.mod", "v", "V"},
 		{"fpm.toml", "fortran", "Fortran"}, {"*.asd", "lisp", "Common Lisp"}, {"info.rkt", "racket", "Racket"}, {"*.lpr", "pascal", "Pascal"},
 		{"MODULE.bazel", "bazel", "a Bazel build"}, {"WORKSPACE.bazel", "bazel", "a Bazel build"}, {"build.xml", "ant", "an Ant build"},
-		{"Podfile", "ios", "a phone app"}, {"*.ipynb", "jupyter", "a notebook"},
+		{"environment.yml", "conda", "conda"}, {"Podfile", "ios", "a phone app"}, {"*.ipynb", "jupyter", "a notebook"},
 	}
 }

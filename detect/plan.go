@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -175,6 +176,11 @@ func (p *Plan) finish(t *tree) {
 	if t.has("Dockerfile") {
 		p.warn("Dockerfile is not used: hop3 builds with Nix")
 	}
+	for _, pr := range p.Processes {
+		if wsgiTypes(pr.Name) && wsgiObject.MatchString(pr.Command) {
+			p.warn(fmt.Sprintf("%s: %s is Piku's way to name an object that uWSGI serves, and no command: write web: gunicorn --bind $HOST:$PORT %s", pr.Name, pr.Command, pr.Command))
+		}
+	}
 	for _, hint := range misspelt(t, pinFiles()) {
 		p.warnOnce(hint + ": it is not read")
 	}
@@ -238,3 +244,8 @@ func (p *Plan) env(key, value string) {
 		p.Manifest.Env[key] = value
 	}
 }
+
+var wsgiObject = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$`)
+
+// wsgiTypes are the process types whose command Piku gives to uWSGI.
+func wsgiTypes(name string) bool { return name == "wsgi" || name == "jwsgi" || name == "rwsgi" }
