@@ -114,7 +114,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 	v := view{
 		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
 		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
-		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: m.Build.After,
+		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: both(m.Build.After, m.Build.Test),
 		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From, Environment: environment(p.BuildEnv),
 	}
 	v.Description = cmp.Or(o.Name, "app") + ", " + article(p.Stack) + " " + p.Stack + " app deployed by hop3"
@@ -148,6 +148,14 @@ func environment(env map[string]string) string {
 		fmt.Fprintf(&b, "export %s='%s'\n", k, strings.ReplaceAll(env[k], "'", `'\''`))
 	}
 	return b.String()
+}
+
+// both runs two commands of a shell in order, the second only where the first succeeds.
+func both(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
+	}
+	return first + "\n" + second
 }
 
 // versionFrom is the comment behind the toolchain: "go.mod: 1.22".

@@ -92,6 +92,9 @@ func (u *run) ready(ctx context.Context, proc *shim.Instance) error {
 		p.host = u.r.Hosts[0]
 	}
 	if u.i.slot.Type == Web {
+		if u.r.Health.Command != "" {
+			p.check = u.healthCommand(proc)
+		}
 		return p.web(ctx)
 	}
 	return p.steady(ctx)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,8 +27,9 @@ type probe struct {
 	host    string // for the Host header: apps refuse names that they do not know
 	health  Health
 	timeout time.Duration
-	done    <-chan struct{} // closed when the process has ended
-	note    func(string)    // told once what is odd while it still waits
+	done    <-chan struct{}                                                // closed when the process has ended
+	note    func(string)                                                   // told once what is odd while it still waits
+	check   func(ctx context.Context) (code int, output string, err error) // the health command; nil without one
 }
 
 // errEnded is returned where the process ended first; the caller knows how.
@@ -117,6 +119,9 @@ func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *
 	if mine, known := listensOn(p.pid, p.port); known && !mine {
 		return &notReady{reason: PortTaken}
 	}
+	if p.check != nil {
+		return p.command(ctx)
+	}
 	path := orElse(p.health.Path, "/")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
@@ -139,6 +144,22 @@ func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *
 		return nil
 	}
 	return &notReady{Unhealthy, fmt.Sprintf("answers %s with status %d", path, res.StatusCode)}
+}
+
+// command asks the health command.
+func (p *probe) command(ctx context.Context) *notReady {
+	ctx, cancel := context.WithTimeout(ctx, p.health.Timeout)
+	defer cancel()
+	code, output, err := p.check(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return &notReady{Unhealthy, fmt.Sprintf("the health command %q does not end within %v", p.health.Command, p.health.Timeout)}
+	case err != nil:
+		return &notReady{Unhealthy, fmt.Sprintf("the health command %q cannot be run: %v", p.health.Command, err)}
+	case code != 0:
+		return &notReady{Unhealthy, strings.TrimSpace(fmt.Sprintf("the health command %q ends with status %d: %s", p.health.Command, code, output))}
+	}
+	return nil
 }
 
 // verdict is what is said at the timeout.

@@ -74,6 +74,7 @@ type Process struct {
 
 // Health says when an instance counts as ready.
 type Health struct {
+	Command  string        // of web: run inside of the instance once it accepts on its port, in place of a request; 0 is healthy
 	Path     string        // of web: 2xx and 3xx are healthy. Empty: "/", and any answer below 500 is
 	Interval time.Duration // for other types: how long to stay up; 0 is DefaultInterval
 	Timeout  time.Duration // of one probe; 0 is 5 s

@@ -90,6 +90,9 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 	if app.Current > 0 && !a.trusted {
 		p.observe(probation{app: a.app, release: rel.Number, previous: app.Current, before: before, ends: time.Now().Add(watchTime(rel))})
 	}
+	if a.command && rel.Postdeploy != "" {
+		p.postdeploy(ctx, talk, run, rel.Postdeploy)
+	}
 	return nil
 }
 
@@ -166,6 +169,22 @@ func (p *Pipeline) releaseCommand(ctx context.Context, talk *Talk, run procman.R
 	return nil
 }
 
+// postdeploy runs the command that follows a deploy. The release is live: a failure is told, and undoes nothing.
+func (p *Pipeline) postdeploy(ctx context.Context, talk *Talk, run procman.Release, command string) {
+	ctx, cancel := context.WithTimeoutCause(ctx, releaseTimeout, fmt.Errorf("no end after %v", releaseTimeout))
+	defer cancel()
+	talk.Line("postdeploy: %s", command)
+	out := talk.Lines("postdeploy: ")
+	code, err := p.Supervisor.Run(ctx, run, procman.RunSpec{Type: "postdeploy", Shell: command, Out: out, Err: out})
+	_ = out.Close() // a Talk's writer has no error
+	switch {
+	case err != nil:
+		talk.Fail("the postdeploy command failed: %v; the release is live", err)
+	case code != 0:
+		talk.Fail("the postdeploy command failed with %s; the release is live", exitText(code))
+	}
+}
+
 // exitText tells an exit status as people say it.
 func exitText(code int) string {
 	if code > 128 && code < 128+65 {
@@ -195,7 +214,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		AppEnv: environment(rel), Static: rel.Static, SPA: rel.SPA,
 		Formation: formation(app, rel),
 		Hosts:     p.hosts(app, rel),
-		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries},
+		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries, Command: rel.Health.Command},
 		UID:       app.UID,
 		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name), JobDir: p.JobDir(app.Name),
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,

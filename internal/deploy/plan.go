@@ -56,6 +56,7 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 	m := plan.Manifest
 	rel.Stack, rel.StorePath, rel.Closure, rel.Size = plan.Stack, built.Out, built.Closure, built.Size
 	rel.Static, rel.SPA, rel.ReleaseCommand = plan.Static, plan.SPA, plan.Release
+	rel.Postdeploy = m.Postdeploy
 	rel.Formation, rel.Env = maps.Clone(m.Formation), maps.Clone(m.Env)
 	rel.Hosts = nil
 	for _, d := range m.Domains {
@@ -149,12 +150,6 @@ func checkManifest(p detect.Plan) error {
 	switch {
 	case len(m.Volumes) > 0:
 		what = "[[volumes]]; /data is kept for every app"
-	case m.Postdeploy != "":
-		what = "a postdeploy command"
-	case m.Health.Command != "":
-		what = "a health check by command"
-	case m.Build.Test != "":
-		what = "[build] test"
 	case m.Build.Builder != "":
 		what = "[build] builder"
 	case m.Port != 0:

@@ -83,7 +83,8 @@ type Release struct {
 	Static         string            `json:"static,omitempty"`
 	SPA            bool              `json:"spa,omitempty"` // what Static misses is answered by its index.html
 	ReleaseCommand string            `json:"release_command,omitempty"`
-	Env            map[string]string `json:"env,omitempty"` // defaults of the app's own files, lowest precedence
+	Postdeploy     string            `json:"postdeploy,omitempty"` // runs after the swap of a deploy
+	Env            map[string]string `json:"env,omitempty"`        // defaults of the app's own files, lowest precedence
 	Hosts          []string          `json:"hosts,omitempty"`
 	Health         Health            `json:"health,omitzero"`
 	StartTimeout   time.Duration     `json:"start_timeout,omitempty"`
