@@ -43,6 +43,8 @@ func stacks() []stack {
 		{"rust", claimRust, planRust},             // a crate with programs; one that is a Python module gives way
 		{"dotnet", claimDotnet, planDotnet},       // a project at the root; those below it are helpers of other stacks
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
+		{"perl", claimPerl, planPerl},             // its package.json builds assets
+		{"lua", claimLua, planLua},                // a rockspec or a main.lua
 		{"node", claimNode, planNode},             // after those that use node for assets only
 		{"swift", claimSwift, planSwift},          // a package.json beside it builds assets
 		{"crystal", claimCrystal, planCrystal},    // a package.json beside it builds assets
@@ -143,6 +145,9 @@ func choose(t *tree, p *Plan) error {
 	}
 	if err := winner.plan(t, p); err != nil {
 		return &StackError{Stack: p.Stack, Err: err, More: causes(t, p.Stack)}
+	}
+	if err := planAssets(t, p); err != nil {
+		return &StackError{Stack: p.Stack, Err: err, More: causes(t, "node")}
 	}
 	if p.nested != nil {
 		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)

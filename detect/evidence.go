@@ -59,6 +59,7 @@ func clues() map[string][]clue {
 		"zig":      {{weightLock, []string{"build.zig.zon"}}},
 		"cpp":      {{weightWeak, []string{"CMakePresets.json", "conanfile.txt", "vcpkg.json"}}},
 		"perl":     {{weightLock, []string{"cpanfile.snapshot"}}, {weightEntry, []string{"app.psgi", "app.pl"}}},
+		"lua":      {{weightLock, []string{"luarocks.lock"}}, {weightEntry, []string{"main.lua", "app.lua", "server.lua"}}},
 		"r":        {{weightLock, []string{"renv.lock"}}, {weightEntry, []string{"app.R", "plumber.R", "entrypoint.R", "server.R", "main.R", "run.R", "api.R"}}},
 		"scheme":   {{weightEntry, []string{"main.scm", "server.scm", "web.scm", "app.scm", "init.scm"}}},
 		"static":   {{weightManifest, []string{"Staticfile"}}, {weightEntry, []string{"index.html", "*/index.html"}}},
@@ -180,6 +181,8 @@ func servable(t *tree, stack string) bool {
 		return under("/main.rs") || t.dirs["src/bin"]
 	case "ruby":
 		return t.first("config.ru", "bin/rails", "config/application.rb", "_config.yml") != "" || root(".rb")
+	case "perl":
+		return perlEntry(t) != "" || len(t.in("script")) > 0
 	case "php":
 		return t.first("artisan", "public/index.php", "web/index.php") != "" || root(".php")
 	}
@@ -217,7 +220,7 @@ func starters() map[string]string {
 		"waitress-serve": "python", "uwsgi": "python", "flask": "python", "streamlit": "python", "poetry": "python", "uv": "python", "pipenv": "python",
 		"bundle": "ruby", "ruby": "ruby", "rails": "ruby", "bin/rails": "ruby", "puma": "ruby", "rackup": "ruby", "rake": "ruby",
 		"php": "php", "vendor/bin/heroku-php-apache2": "php", "vendor/bin/heroku-php-nginx": "php", "heroku-php-apache2": "php", "heroku-php-nginx": "php",
-		"mix": "elixir", "deno": "deno", "perl": "perl", "plackup": "perl", "starman": "perl", "hypnotoad": "perl", "Rscript": "r", "guile": "scheme", "dotnet": "dotnet", "lein": "clojure",
+		"mix": "elixir", "deno": "deno", "perl": "perl", "plackup": "perl", "starman": "perl", "hypnotoad": "perl", "lua": "lua", "luajit": "lua", "Rscript": "r", "guile": "scheme", "dotnet": "dotnet", "lein": "clojure",
 	}
 }
 

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Explain returns what `hop3 detect --explain` prints: the winner and the losers, each with its evidence.
+// Explain returns what `hop3 detect --explain` prints: the winner and the losers, each with its evidence and their weights,
+// and each decision with its file, its line where there is one, and its reason.
 func Explain(p Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "stack      %s, weight %d\n", p.Stack, p.Winner.Weight)
@@ -24,18 +25,27 @@ func Explain(p Plan) string {
 	if len(p.Frameworks) > 0 {
 		fmt.Fprintf(&b, "frameworks %s\n", join(p.Frameworks))
 	}
-	fmt.Fprintf(&b, "tool       %s, from %s\n", p.Tool.Name, p.Tool.From)
+	fmt.Fprintf(&b, "tool       %s, from %s%s\n", p.Tool.Name, p.Tool.From, p.at(p.Tool.From))
 	for _, r := range p.Runtimes {
-		fmt.Fprintf(&b, "runtime    %s\n", r)
+		fmt.Fprintf(&b, "runtime    %s%s\n", r, p.at(r.From))
 		for _, l := range r.Losers {
-			fmt.Fprintf(&b, "           not %s, from %s\n", l.Version, l.From)
+			fmt.Fprintf(&b, "           not %s, from %s%s\n", l.Version, l.From, p.at(l.From))
 		}
 	}
+	for _, a := range p.Assets {
+		fmt.Fprintf(&b, "assets     %s in %s, built before the app\n", a.Stack, a.Dir)
+	}
 	for _, pr := range p.Processes {
-		fmt.Fprintf(&b, "process    %s: %s\n           from %s\n", pr.Name, pr.Command, pr.From)
+		fmt.Fprintf(&b, "process    %s: %s\n           from %s%s\n", pr.Name, pr.Command, pr.From, p.at(procPlace(pr)))
 	}
 	if p.Release != "" {
 		fmt.Fprintf(&b, "release    %s\n", p.Release)
+		if from := p.Manifest.releaseFrom; from != "" {
+			fmt.Fprintf(&b, "           from %s%s\n", from, p.at(from))
+		}
+	}
+	for _, a := range p.Assets {
+		fmt.Fprintf(&b, "front end  %s: %s, by %s\n", a.Dir, a.Build, a.Tool)
 	}
 	if p.Static != "" {
 		fmt.Fprintf(&b, "static     %s\n", p.Static)

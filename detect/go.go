@@ -67,6 +67,12 @@ func planGo(t *tree, p *Plan) error {
 	if err := scanGo(t, facts); err != nil {
 		return err
 	}
+	switch p.Manifest.Env["CGO_ENABLED"] {
+	case "0":
+		facts.Cgo = false
+	case "1":
+		facts.Cgo = true
+	}
 	for _, mod := range mods {
 		facts.install(mod)
 	}

@@ -119,7 +119,7 @@ func (t *tree) goPackage(dir string) goPackage {
 		if !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go") {
 			continue
 		}
-		src := t.source(f)
+		src := t.code(f, maxSource)
 		if ok, err := ctxt.MatchFile(dir, base); err != nil || !ok {
 			continue // not for linux, or broken: the compiler will say so
 		}
@@ -154,7 +154,7 @@ func (t *tree) buildContext() build.Context {
 	c.GOOS, c.GOARCH, c.CgoEnabled, c.BuildTags = "linux", "amd64", true, nil
 	c.JoinPath = path.Join
 	c.OpenFile = func(name string) (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(t.source(name))), nil
+		return io.NopCloser(bytes.NewReader(t.code(name, maxSource))), nil
 	}
 	return c
 }

@@ -125,37 +125,57 @@ func dockerCommand(src string) string {
 	return strings.TrimSuffix(strings.TrimSpace(entry+" "+cmd), "\\")
 }
 
-// gitignored names those of files that are not there because .gitignore keeps them out of every commit.
+// gitignored names those of files that are not there because .gitignore keeps them out of every commit. A .gitignore has a
+// few kilobytes; a larger one explains nothing.
 func gitignored(t *tree, files []string) []string {
+	const most = 64 << 10
+	if t.size(".gitignore") > most {
+		return nil
+	}
+	patterns := gitignore(string(t.source(".gitignore")))
 	var hints []string
 	for _, f := range files {
-		if t.has(f) || strings.Contains(f, "*") {
+		if t.has(f) || strings.Contains(f, "*") || len(patterns) == 0 {
 			continue
 		}
-		if line := ignoreLine(string(t.source(".gitignore")), f); line > 0 {
+		line := 0
+		for _, p := range patterns {
+			if ok, err := path.Match(p.glob, f); err != nil || !ok {
+				continue
+			}
+			line = p.line
+			if p.not {
+				line = 0
+			}
+		}
+		if line > 0 {
 			hints = append(hints, fmt.Sprintf(".gitignore:%d keeps %s out of what is pushed: remove that line and commit the file", line, f))
 		}
 	}
 	return hints
 }
 
-// ignoreLine returns the line of a .gitignore that decides that a root file is left out, 0 if none does. A line that is all
-// wildcard does not mean one file.
-func ignoreLine(src, file string) int {
-	n, found := 0, 0
+type gitPattern struct {
+	glob string
+	not  bool
+	line int
+}
+
+// gitignore reads the patterns that can mean one root file: not those for folders below, nor those that are all wildcard.
+func gitignore(src string) []gitPattern {
+	const most = 1000
+	var list []gitPattern
+	n := 0
 	for l := range strings.Lines(src) {
 		n++
-		l = strings.TrimSpace(l)
-		pattern, not := strings.CutPrefix(l, "!")
-		if ok, err := path.Match(strings.TrimPrefix(pattern, "/"), file); err != nil || !ok || strings.Trim(pattern, "*/") == "" {
+		glob, not := strings.CutPrefix(strings.TrimSpace(l), "!")
+		glob = strings.TrimPrefix(glob, "/")
+		if glob == "" || glob[0] == '#' || strings.Contains(glob, "/") || len(glob) > 256 || strings.Trim(glob, "*") == "" || len(list) == most {
 			continue
 		}
-		found = n
-		if not {
-			found = 0
-		}
+		list = append(list, gitPattern{glob, not, n})
 	}
-	return found
+	return list
 }
 
 // appDirs returns the folders that hold a manifest, the shallowest first.
@@ -218,6 +238,9 @@ func didYouMean(word string, known []string) string {
 	}
 	return ""
 }
+
+// Nearest returns the known word that is close enough to word to be meant, "" if none is.
+func Nearest(word string, known []string) string { return nearest(word, known) }
 
 // nearest returns the known word closest to word when it is close enough to be meant, else "".
 func nearest(word string, known []string) string {

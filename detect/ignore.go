@@ -46,7 +46,7 @@ func ignored(t *tree, p Plan) []string {
 	list := append(slugIgnored(t, p.Manifest.Ignore), "flake.nix", "flake.lock") // which the build itself writes
 	list = append(list, p.secret...)
 	site, _, _ := strings.Cut(p.Static, "/")
-	if m := p.Manifest.Build; p.Stack != "static" || p.Static == "." || len(p.Processes) > 0 || m.Before+m.Build+m.After != "" {
+	if m := p.Manifest.Build; p.Stack != "static" || p.Static == "." || len(p.Processes) > 0 || m.Before+m.Build+m.After != "" || p.Site != nil {
 		site = "" // more than the folder that is served counts
 	}
 	var docs []string

@@ -59,6 +59,9 @@ func (p *Plan) checkRuntimes() {
 				p.warnOnce(fmt.Sprintf("%s %s (%s) does not satisfy %s %q", r.Name, r.Version, r.From, l.From, l.Version))
 			}
 		}
+		if s, err := constraint.Pin(r.Version); r.Name == "dotnet" && err == nil {
+			won = s // a program runs on the line that it targets, not on a newer one
+		}
 		if date := ended(r.Name, won); date != "" {
 			p.warnOnce(fmt.Sprintf("%s %s (%s) reached its end of life on %s: there are no more security fixes; move to %s",
 				r.Name, r.Version, r.From, date, lifetimes()[r.Name].live[0]))

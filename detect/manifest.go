@@ -34,10 +34,11 @@ type Manifest struct {
 	Nix          NixSettings
 	Ignore       []string // patterns of .slugignore
 
-	procs     []Process // declared processes in order, hop3.toml over Procfile
-	predeploy string    // of app.json, where no Procfile has a release line
-	static    string
-	warnings  []string
+	procs       []Process // declared processes in order, hop3.toml over Procfile
+	predeploy   string    // of app.json, where no Procfile has a release line
+	releaseFrom string    // the file and the key of Release
+	static      string
+	warnings    []string
 }
 
 // ProcessSettings are the settings of one process type. Zero values are the server's defaults.
@@ -115,7 +116,9 @@ func readManifest(t *tree, dir string) (Manifest, *tree, error) {
 			}
 		}
 	}
-	m.Release = cmp.Or(m.Release, m.predeploy)
+	if m.Release == "" && m.predeploy != "" {
+		m.Release, m.releaseFrom = m.predeploy, "app.json scripts.dokku.predeploy"
+	}
 	if err := readTOML(t, &m); err != nil {
 		return Manifest{}, nil, err
 	}
@@ -170,7 +173,7 @@ func readProcfile(t *tree, m *Manifest) error {
 		case procStatic:
 			m.static = p.Command
 		case procRelease:
-			m.Release = p.Command
+			m.Release, m.releaseFrom = p.Command, "Procfile release"
 		default:
 			m.procs = append(m.procs, p)
 		}

@@ -110,31 +110,40 @@ func claimNode(t *tree) []Evidence {
 }
 
 func planNode(t *tree, p *Plan) error {
+	pkg, err := nodeParts(t, p)
+	if err != nil {
+		return err
+	}
+	return startNode(t, p, pkg)
+}
+
+// nodeParts plans all but how the app starts.
+func nodeParts(t *tree, p *Plan) (packageJSON, error) {
 	p.Node = &NodeFacts{Manager: "npm"}
 	p.env("NODE_ENV", "production")
 	pkg, err := nodeManifest(t, p)
 	if err != nil {
-		return err
+		return pkg, err
 	}
 	if pkg.file == "" {
 		p.Tool = Tool{Name: "node", From: p.Evidence[len(p.Evidence)-1].File}
 		p.Runtimes = []Runtime{nodeRuntime(t, p, pkg)}
-		return startNode(t, p, pkg)
+		return pkg, nil
 	}
-	choice, err := chooseManager(t, p, pkg)
+	version, err := chooseManager(t, p, pkg)
 	if err != nil {
-		return err
+		return pkg, err
 	}
 	members, err := workspaces(t, pkg)
 	if err != nil {
-		return err
+		return pkg, err
 	}
 	if err := planLock(t, p, pkg, members); err != nil {
-		return err
+		return pkg, err
 	}
 	p.Runtimes = []Runtime{nodeRuntime(t, p, pkg)}
-	if choice.version.Name != "" {
-		p.Runtimes = append(p.Runtimes, choice.version)
+	if version.Name != "" {
+		p.Runtimes = append(p.Runtimes, version)
 	}
 	nodeFiles(t, p, members)
 	for _, f := range nodeFrameworks() {
@@ -144,7 +153,7 @@ func planNode(t *tree, p *Plan) error {
 	}
 	p.Frameworks = slices.Compact(p.Frameworks)
 	nodeSteps(t, p, pkg)
-	return startNode(t, p, pkg)
+	return pkg, nil
 }
 
 // nodeManifest reads the manifest; without one its file is "".

@@ -19,12 +19,9 @@ func nodeLocks() []nodeLock {
 	}
 }
 
-type managerChoice struct {
-	version Runtime // of the manager; no name: the one that comes with node
-}
-
-// chooseManager finds the package manager: packageManager beats the lock file, which beats engines.
-func chooseManager(t *tree, p *Plan, pkg packageJSON) (managerChoice, error) {
+// chooseManager finds the package manager: packageManager beats the lock file, which beats engines. It returns the version
+// that is asked for; no name: the one that comes with node.
+func chooseManager(t *tree, p *Plan, pkg packageJSON) (Runtime, error) {
 	locks := slices.DeleteFunc(nodeLocks(), func(l nodeLock) bool { return !t.has(l.file) })
 	field, version, _ := strings.Cut(pkg.PackageManager, "@")
 	version, _, _ = strings.Cut(version, "+")
@@ -39,7 +36,7 @@ func chooseManager(t *tree, p *Plan, pkg packageJSON) (managerChoice, error) {
 		})
 	case "":
 	default:
-		return managerChoice{}, &ParseError{File: pkg.file, Line: t.lineOf(pkg.file, `"packageManager"`), Msg: fmt.Sprintf("packageManager %q: it is npm, yarn, pnpm or bun, with @ and a version", clip(pkg.PackageManager))}
+		return Runtime{}, &ParseError{File: pkg.file, Line: t.lineOf(pkg.file, `"packageManager"`), Msg: fmt.Sprintf("packageManager %q: it is npm, yarn, pnpm or bun, with @ and a version", clip(pkg.PackageManager))}
 	}
 	manager := field
 	if len(locks) > 0 {
@@ -51,7 +48,7 @@ func chooseManager(t *tree, p *Plan, pkg packageJSON) (managerChoice, error) {
 		}
 	}
 	if p.Node.Lock == "bun.lockb" {
-		return managerChoice{}, &UnsupportedError{What: "bun's binary lock file", Evidence: "bun.lockb", Fix: "write the text one and commit it: bun install --save-text-lockfile --frozen-lockfile --lockfile-only; git rm bun.lockb"}
+		return Runtime{}, &UnsupportedError{What: "bun's binary lock file", Evidence: "bun.lockb", Fix: "write the text one and commit it: bun install --save-text-lockfile --frozen-lockfile --lockfile-only; git rm bun.lockb"}
 	}
 	for _, m := range []string{"pnpm", "yarn", "bun"} {
 		if manager == "" && pkg.engine(m) != "" {
@@ -66,7 +63,7 @@ func chooseManager(t *tree, p *Plan, pkg packageJSON) (managerChoice, error) {
 	if len(pkg.hasDependencies()) == 0 && p.Node.Lock == "" && field == "" && p.Node.Manager != "bun" {
 		p.Node.Manager, p.Tool.Name = "npm", "npm" // nothing to install: what engines says does not matter
 	}
-	return managerChoice{version: managerVersion(t, p, pkg, version, from)}, nil
+	return managerVersion(t, p, pkg, version, from), nil
 }
 
 // berry reports whether a yarn is one of the second line, whose lock file is YAML.

@@ -34,6 +34,7 @@ type Plan struct {
 	Node     *NodeFacts    `json:"-"`
 	Python   *PythonFacts  `json:"-"`
 	Shell    *ShellFacts   `json:"-"`
+	Site     *SiteFacts    `json:"-"`
 	Nix      *NixFacts     `json:"-"`
 	Scheme   *SchemeFacts  `json:"-"`
 	Cpp      *CppFacts     `json:"-"`
@@ -50,10 +51,13 @@ type Plan struct {
 	Swift    *SwiftFacts   `json:"-"`
 	Cobol    *CobolFacts   `json:"-"`
 	PHP      *PHPFacts     `json:"-"`
+	Perl     *PerlFacts    `json:"-"`
+	Lua      *LuaFacts     `json:"-"`
 	JVM      *JVMFacts     `json:"-"`
 
 	tried  []string
-	nested *Evidence // why the app's folder was chosen when nobody named it
+	places map[string]string // the lines of what the plan names as sources
+	nested *Evidence         // why the app's folder was chosen when nobody named it
 
 	BuildEnv map[string]string `json:"-"` // plain values of the app's own files that its build steps see
 
@@ -94,6 +98,11 @@ type Loser struct {
 type Asset struct {
 	Stack string `json:"stack"`
 	Dir   string `json:"dir"`
+	Tool  string `json:"tool"`  // the package manager
+	Build string `json:"build"` // its commands
+
+	Plan       *Plan `json:"-"` // of the folder
+	Everything bool  `json:"-"` // it reads files outside Dir
 }
 
 // A Process is a process type, its command, and the file that the command comes from.
@@ -173,6 +182,7 @@ func (p Plan) JSON() ([]byte, error) {
 // finish adds what holds for every stack.
 func (p *Plan) finish(t *tree) {
 	p.checkRuntimes()
+	p.findPlaces(t)
 	if t.has("Dockerfile") {
 		p.warn("Dockerfile is not used: hop3 builds with Nix")
 	}

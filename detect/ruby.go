@@ -11,20 +11,21 @@ import (
 
 // RubyFacts are what the Ruby templates need beyond the plan.
 type RubyFacts struct {
-	Gemfile    string      // "Gemfile", "gems.rb", or "" for a program without gems
-	Lock       string      // "Gemfile.lock", "gems.locked", or ""
-	Gems       []Gem       // lines of the Gemfile
-	Locked     []LockedGem // gems of the lock file that production needs
-	Skipped    []string    // gems of the lock file that only development and test need, sorted
-	Dynamic    string      // what in the Gemfile only Ruby can tell, "" for nothing
-	Manifests  []string    // what decides the gems: Gemfile, lock file, gemspecs inside the tree
-	LockDigest string      // of Manifests, hex
-	Checksums  bool        // the lock file has a SHA-256 of every gem that is fetched
-	Server     string      // where all gems are from, "" where there are several
-	Vendored   bool        // vendor/cache holds every gem that would be fetched
-	RubyLine   int         // the Gemfile's line that asks for one patch of Ruby only, 0 if none does
-	Precompile string      // what makes a Rails app's assets, or a site
-	ExecJS     bool        // a gem runs JavaScript when assets are made
+	Gemfile     string      // "Gemfile", "gems.rb", or "" for a program without gems
+	Lock        string      // "Gemfile.lock", "gems.locked", or ""
+	Gems        []Gem       // lines of the Gemfile
+	Locked      []LockedGem // gems of the lock file that production needs
+	Skipped     []string    // gems of the lock file that only development and test need, sorted
+	Dynamic     string      // what in the Gemfile only Ruby can tell, "" for nothing
+	Manifests   []string    // what decides the gems: Gemfile, lock file, gemspecs inside the tree
+	LockDigest  string      // of Manifests, hex
+	Checksums   bool        // the lock file has a SHA-256 of every gem that is fetched
+	Server      string      // where all gems are from, "" where there are several
+	Vendored    bool        // vendor/cache holds every gem that would be fetched
+	RubyLine    int         // the Gemfile's line that asks for one patch of Ruby only, 0 if none does
+	AddPlatform bool        // the lock file is for other systems, and its plain gems will do
+	Precompile  string      // what makes a Rails app's assets, or a site
+	ExecJS      bool        // a gem runs JavaScript when assets are made
 }
 
 const maxFolders = 64 // of gems inside the tree
@@ -167,9 +168,6 @@ func (f *RubyFacts) locked(t *tree, p *Plan, gf gemfile, lock gemLock) error {
 			return &ParseError{File: f.Gemfile, Line: g.Line, Msg: fmt.Sprintf("gem %s is not in %s: run bundle lock and commit it", clip(g.Name), f.Lock)}
 		}
 	}
-	if err := f.platforms(t, lock); err != nil {
-		return err
-	}
 	development := map[string]bool{}
 	for _, g := range gf.gems {
 		development[g.Name] = !g.Production()
@@ -199,6 +197,9 @@ func (f *RubyFacts) locked(t *tree, p *Plan, gf gemfile, lock gemLock) error {
 	if servers = slices.Compact(servers); len(servers) == 1 {
 		f.Server = servers[0]
 	}
+	if err := f.platforms(t, p, lock); err != nil {
+		return err
+	}
 	slices.Sort(f.Skipped)
 	f.Skipped = slices.Compact(f.Skipped)
 	for _, g := range f.Locked {
@@ -219,8 +220,8 @@ func (g LockedGem) runs() bool {
 	return false
 }
 
-// platforms refuses a lock file that was only made for other systems.
-func (f *RubyFacts) platforms(t *tree, lock gemLock) error {
+// platforms refuses a lock file that was only made for other systems, unless plain gems of all are in it.
+func (f *RubyFacts) platforms(t *tree, p *Plan, lock gemLock) error {
 	for _, name := range lock.platforms {
 		if (LockedGem{Platform: strings.TrimPrefix(name, "ruby")}).runs() {
 			return nil
@@ -229,8 +230,20 @@ func (f *RubyFacts) platforms(t *tree, lock gemLock) error {
 	if len(lock.platforms) == 0 {
 		return nil
 	}
-	return &ParseError{File: f.Lock, Line: t.lineOf(f.Lock, "PLATFORMS"),
-		Msg: fmt.Sprintf("the bundle is for %s only: run bundle lock --add-platform x86_64-linux and commit it", clip(join(lock.platforms)))}
+	plain := map[string]bool{}
+	for _, g := range f.Locked {
+		plain[g.Name] = plain[g.Name] || g.Platform == ""
+	}
+	line := t.lineOf(f.Lock, "PLATFORMS")
+	for _, g := range f.Locked {
+		if !plain[g.Name] {
+			return &ParseError{File: f.Lock, Line: line,
+				Msg: fmt.Sprintf("%s is there for %s only: run bundle lock --add-platform x86_64-linux and commit it", clip(g.Name), clip(join(lock.platforms)))}
+		}
+	}
+	f.AddPlatform = true
+	p.warn(fmt.Sprintf("%s:%d: the bundle was made for %s only, and its plain gems are taken: bundle lock --add-platform x86_64-linux says so in the file", f.Lock, line, clip(join(lock.platforms))))
+	return nil
 }
 
 // gemspecs adds what describes the gems that the tree itself holds: gemspecs and the version files that they read.

@@ -148,3 +148,11 @@ func FuzzParseGemLock(f *testing.F) {
 		}
 	})
 }
+
+func TestRuby_ForeignPlatform(t *testing.T) {
+	_, err := Detect(files("Gemfile", "gem 'nokogiri'\n", "config.ru", "", "Gemfile.lock",
+		"GEM\n  remote: https://a/\n  specs:\n    nokogiri (1.18.1-arm64-darwin)\n\nPLATFORMS\n  arm64-darwin-24\n\nDEPENDENCIES\n  nokogiri\n"))
+	if pe, ok := errors.AsType[*ParseError](err); !ok || pe.Line != 6 || !strings.Contains(pe.Msg, "--add-platform x86_64-linux") {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -16,6 +17,9 @@ func claimStatic(t *tree) []Evidence {
 	}
 	if dir, line := staticLine(t); dir != "" {
 		return []Evidence{{File: "Procfile", Line: line, Why: "static: " + dir}}
+	}
+	if g, file := siteGenerator(t); g.name != "" {
+		return []Evidence{{File: file, Why: g.name + " site", Weight: weightManifest}}
 	}
 	if t.has("Procfile") && !onlyStatic(t) {
 		return nil // it says how the pages are served
@@ -58,27 +62,37 @@ func onlyStatic(t *tree) bool {
 
 func planStatic(t *tree, p *Plan) error {
 	p.Tool = Tool{Name: "files", From: p.Evidence[0].File}
-	dir := p.Static
-	if dir == "" {
-		dir = detectSite(t)
-	}
-	dir, err := siteDir(t, dir)
+	file, err := readStaticfile(t)
 	if err != nil {
 		return err
 	}
-	if dir == "." && !t.has("index.html") {
+	p.SPA = file.fallback
+	p.Warnings = append(p.Warnings, file.warnings...)
+	for _, f := range []string{"_headers", "_redirects", "netlify.toml", "vercel.json", "Staticfile.auth"} {
+		if t.has(f) {
+			p.warn(f + " is not used: the router sets its own headers and has no rules")
+		}
+	}
+	if planSite(t, p, file.root) {
+		return nil
+	}
+	dir := cmp.Or(p.Static, file.root)
+	if dir == "" {
+		dir = detectSite(t)
+	}
+	dir, err = siteDir(t, dir)
+	if err != nil {
+		return err
+	}
+	if !t.has(path.Join(dir, "index.html")) {
 		p.warn("there is no index.html in the folder that is served")
 	}
 	p.Static = dir
 	return nil
 }
 
+// detectSite is the folder that is served when nothing names it: one with a page.
 func detectSite(t *tree) string {
-	for l := range strings.Lines(string(t.source("Staticfile"))) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(l), "root:"); ok {
-			return strings.Trim(strings.TrimSpace(v), `"'`)
-		}
-	}
 	if t.has("index.html") {
 		return "."
 	}

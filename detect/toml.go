@@ -280,7 +280,7 @@ func (f tomlFile) merge(text string, m *Manifest) error {
 		m.setProc(Process{name, string(f.Run.Workers[name]), "hop3.toml [run] workers"})
 	}
 	if f.Run.Before != "" {
-		m.Release = string(f.Run.Before)
+		m.Release, m.releaseFrom = string(f.Run.Before), "hop3.toml [run] before-run"
 	}
 	m.StartTimeout = time.Duration(f.Run.Timeout)
 	for _, merge := range []func(string, *Manifest) error{f.mergeEnv, f.mergeProcesses, f.mergePort, f.mergeRest} {

@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	maxEntries = 120_000  // files and folders that are listed; a pushed node_modules stays out of it (skipDir)
-	maxDepth   = 16       // folders below the root: real source trees rarely pass 10
-	maxFile    = 16 << 20 // a manifest; the largest lock files seen have 5 MB
-	maxSource  = 1 << 20  // a source file that is read for its imports
+	maxEntries = 120_000   // files and folders that are listed; a pushed node_modules stays out of it (skipDir)
+	maxDepth   = 16        // folders below the root: real source trees rarely pass 10
+	maxFile    = 16 << 20  // a manifest; the largest lock files seen have 5 MB
+	maxWritten = 256 << 10 // a manifest that people write, or the file that a program starts from; what parsers of this package read
+	maxSource  = 1 << 20   // a source file that is read for its imports; generated ones are large
 )
 
 // A tree is the listing of a source tree: regular files and folders only, breadth first, so that when the tree is too
@@ -163,7 +164,21 @@ func (t *tree) first(names ...string) string {
 // in returns the files directly in dir, sorted, as paths.
 func (t *tree) in(dir string) []string { return t.byDir[dir] }
 
-// read returns a file's content. It is an error if the file is larger than maxFile; fs.ErrNotExist if it is not there.
+// most is how large a file may be: what tools write is larger than what people do.
+func most(name string) int {
+	base := path.Base(name)
+	switch {
+	case strings.HasPrefix(base, "requirements"): // with hashes it is a lock file
+		return maxFile
+	case base == "go.mod":
+		return maxWritten / 2 // half a million bytes of errors would be reported one by one
+	case slices.Contains(manifests(), base), slices.Contains([]string{".cabal", ".rockspec", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx"}, path.Ext(base)):
+		return maxWritten
+	}
+	return maxFile
+}
+
+// read returns a file's content. It is an error if the file is larger than its kind ever is; fs.ErrNotExist if it is not there.
 func (t *tree) read(name string) ([]byte, error) {
 	if !t.has(name) {
 		return nil, fmt.Errorf("read %s: %w", name, fs.ErrNotExist)
@@ -173,12 +188,13 @@ func (t *tree) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	limit := most(name)
+	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(b) > maxFile {
-		return nil, &ParseError{File: name, Msg: fmt.Sprintf("larger than %d MiB", maxFile>>20)}
+	if len(b) > limit {
+		return nil, &ParseError{File: name, Msg: fmt.Sprintf("larger than %d KiB", limit>>10)}
 	}
 	return b, nil
 }
@@ -199,9 +215,12 @@ func (t *tree) head(name string) []byte {
 	return b[:n]
 }
 
-// source returns a source file's content, nil if it is not there or too large to be one.
-func (t *tree) source(name string) []byte {
-	if !t.has(name) || t.size(name) > maxSource {
+// source returns the content of a file that people write, nil if it is not there or too large for that.
+func (t *tree) source(name string) []byte { return t.code(name, maxWritten) }
+
+// code returns a file's content, nil if it is not there or larger than limit.
+func (t *tree) code(name string, limit int64) []byte {
+	if !t.has(name) || t.size(name) > limit {
 		return nil
 	}
 	b, err := t.read(name)
@@ -211,10 +230,10 @@ func (t *tree) source(name string) []byte {
 	return b
 }
 
-// small is read for manifests that people write: it is an error if the file is larger than maxSource.
+// small is read for manifests that people write: it is an error if the file is larger than maxWritten.
 func (t *tree) small(name string) ([]byte, error) {
-	if t.size(name) > maxSource {
-		return nil, &ParseError{File: name, Msg: fmt.Sprintf("larger than %d MiB", maxSource>>20)}
+	if t.size(name) > maxWritten {
+		return nil, &ParseError{File: name, Msg: fmt.Sprintf("larger than %d KiB", maxWritten>>10)}
 	}
 	return t.read(name)
 }

@@ -27,6 +27,7 @@ type PackageSet interface {
 	FlakeRef() string
 	Versions() map[string][]string
 	PythonPackages() map[string]string
+	Packages(language string) map[string]string
 	Prefetch(ctx context.Context, progress io.Writer, needs ...packages.Need) error
 }
 
@@ -79,6 +80,10 @@ func (b *Builder) Options(name string) RenderOptions {
 	o := RenderOptions{Name: name, Nixpkgs: b.Nixpkgs}
 	if b.Set != nil {
 		o.Nixpkgs, o.Available, o.PythonPackages = "", b.Set.Versions(), b.Set.PythonPackages()
+		o.Packages = map[string]map[string]string{}
+		for _, language := range []string{"haskell", "lua", "perl", "php", "r", "ruby"} {
+			o.Packages[language] = b.Set.Packages(language)
+		}
 	}
 	return o
 }
@@ -94,30 +99,30 @@ func (b *Builder) Build(ctx context.Context, r Request) (Build, error) {
 		return Build{}, err
 	}
 	if b.Set != nil {
-		if err := b.Set.Prefetch(ctx, orDiscard(r.Progress), need(r.Plan, res)); err != nil {
+		if err := b.Set.Prefetch(ctx, orDiscard(r.Progress), needs(r.Plan, res)...); err != nil {
 			return Build{}, fmt.Errorf("prefetch packages: %w", err)
 		}
 	}
 	if err := b.prefetchNpm(ctx, r); err != nil {
 		return Build{}, err
 	}
-	if o.Hashes, err = b.Hashes.lookup(res.Fixed); err != nil {
+	if o.Hashes, err = b.Hashes.lookup(res.allFixed()); err != nil {
 		return Build{}, err
 	}
 	out, err := b.attempt(ctx, r, o)
-	if found, changed := b.mismatches(err, res.Fixed, o.Hashes, r.NoCache); changed != nil {
+	if found, changed := b.mismatches(err, res.allFixed(), o.Hashes, r.NoCache); changed != nil {
 		return Build{}, changed
 	} else if len(found) > 0 {
 		maps.Copy(o.Hashes, found)
 		out, err = b.attempt(ctx, r, o)
 		if err == nil || len(b.unexpected(err, found)) == 0 {
-			if serr := b.Hashes.store(res.Fixed, found); serr != nil {
+			if serr := b.Hashes.store(res.allFixed(), found); serr != nil {
 				return Build{}, errors.Join(err, serr)
 			}
 		}
 	}
 	out.Resolution = res
-	return out, err
+	return out, b.explain(ctx, r.Plan, err)
 }
 
 func (b *Builder) env() []string {
@@ -174,7 +179,7 @@ func (b *Builder) Verify(ctx context.Context, r Request, flake []byte, want stri
 		return nix.Verification{}, err
 	}
 	if b.Set != nil {
-		if err := b.Set.Prefetch(ctx, orDiscard(r.Progress), need(r.Plan, res)); err != nil {
+		if err := b.Set.Prefetch(ctx, orDiscard(r.Progress), needs(r.Plan, res)...); err != nil {
 			return nix.Verification{}, fmt.Errorf("prefetch packages: %w", err)
 		}
 	}
@@ -228,6 +233,15 @@ func need(p detect.Plan, r Resolution) packages.Need {
 		f(p, r, &n)
 	}
 	return n
+}
+
+// needs is what a plan and its front ends take of the offline package set.
+func needs(p detect.Plan, r Resolution) []packages.Need {
+	list := []packages.Need{need(p, r)}
+	for i, a := range p.Assets {
+		list = append(list, need(*a.Plan, r.Assets[i]))
+	}
+	return list
 }
 
 // writeFlake puts flake.nix into a tree that the pusher made: a link of that name is replaced, never followed.

@@ -44,10 +44,16 @@ type npmFile struct {
 // What cannot be fetched is left to the build, whose own step then says why.
 func (b *Builder) prefetchNpm(ctx context.Context, r Request) error {
 	registry := envValue(b.env(), "npm_config_registry")
-	if r.Plan.Node == nil || registry == "" {
+	var tarballs []detect.Tarball
+	for _, p := range append([]detect.Plan{r.Plan}, assetPlans(r.Plan)...) {
+		if p.Node != nil {
+			tarballs = append(tarballs, p.Node.Tarballs...)
+		}
+	}
+	if registry == "" || len(tarballs) == 0 {
 		return nil
 	}
-	missing, err := b.missingNpm(ctx, r.Plan.Node.Tarballs)
+	missing, err := b.missingNpm(ctx, tarballs)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -62,6 +68,14 @@ func (b *Builder) prefetchNpm(ctx context.Context, r Request) error {
 		return fmt.Errorf("fetch npm packages: %w", err)
 	}
 	return b.addNpm(ctx, missing, paths)
+}
+
+func assetPlans(p detect.Plan) []detect.Plan {
+	var list []detect.Plan
+	for _, a := range p.Assets {
+		list = append(list, *a.Plan)
+	}
+	return list
 }
 
 // fetchNpm downloads files below dir and returns where each is, "" for one that failed: the first failure is logged. It tells

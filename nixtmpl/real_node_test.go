@@ -60,6 +60,20 @@ func TestReal_NodeLocks(t *testing.T) {
 	}
 }
 
+// TestReal_NodeManagers builds the same app with each package manager. What only builds is not in it.
+func TestReal_NodeManagers(t *testing.T) {
+	for _, name := range []string{"node-pnpm", "node-yarn", "node-berry", "node-bun"} {
+		t.Run(name, func(t *testing.T) {
+			a := newRig(t).example(t, name)
+			lifecycle(t, a, "server.js", "README.md")
+			b, _ := a.build(t)
+			if m, err := filepath.Glob(filepath.Join(b.Out, "app/node_modules/is-number")); len(m) > 0 || err != nil {
+				t.Errorf("%q, %v", m, err)
+			}
+		})
+	}
+}
+
 // TestReal_NodeSite serves the folder that a build makes, and nothing of node is in its closure.
 func TestReal_NodeSite(t *testing.T) {
 	a := newRig(t).tree(t, "site", map[string]string{

@@ -103,6 +103,8 @@ type view struct {
 
 	Nix *detect.NixFacts
 
+	Assets []assetView
+
 	Plan  detect.Plan
 	Stack any // what rule.view makes for the stack's templates
 }
@@ -128,6 +130,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 	for _, f := range r.Fixed {
 		v.Fixed = fixedView{f.Name, cmp.Or(o.Hashes[f.Name], FakeHash)}
 	}
+	v.Assets = assetViews(p, o, r)
 	if f := rules()[p.Stack].view; f != nil {
 		f(p, r, &v)
 	}

@@ -1,6 +1,10 @@
 package nixtmpl
 
-import "hop3/detect"
+import (
+	"slices"
+
+	"hop3/detect"
+)
 
 // A Resolution is what a plan means on a package set.
 type Resolution struct {
@@ -9,9 +13,11 @@ type Resolution struct {
 	Version     string   // of the runtime, as the set has it: "3.13"
 	Attr        string   // "python313"
 	ToolAttr    string   // of the package manager, where it does not come with the runtime: "pnpm_9"
+	ToolVersion string   // "9"
 	PythonAttrs []string // packages of the set that the app gets
 	Layers      []string // attributes of packages.<system> beside default that later builds need again
 	Fixed       []FixedOutput
+	Assets      []Resolution // of the front ends, in order
 	Warnings    []string
 	Second      SecondRuntime // what the runtime runs on where that is not the usual one
 }
@@ -41,13 +47,29 @@ func Resolve(p detect.Plan, o RenderOptions) (Resolution, error) {
 			return r, err
 		}
 	}
+	for _, a := range p.Assets {
+		sub, err := Resolve(*a.Plan, o)
+		if err != nil {
+			return r, err
+		}
+		r.Assets, r.Warnings = append(r.Assets, sub), append(r.Warnings, sub.Warnings...)
+	}
 	return r, nil
+}
+
+// allFixed are the fixed outputs of the app and of its front ends.
+func (r Resolution) allFixed() []FixedOutput {
+	list := slices.Clone(r.Fixed)
+	for _, a := range r.Assets {
+		list = append(list, a.Fixed...)
+	}
+	return list
 }
 
 // FixedOutputs returns the outputs whose hashes RenderOptions.Hashes must hold for a build to succeed at once.
 func FixedOutputs(p detect.Plan, o RenderOptions) ([]FixedOutput, error) {
 	r, err := Resolve(p, o)
-	return r.Fixed, err
+	return r.allFixed(), err
 }
 
 func fixed(kind, digest string) FixedOutput {

@@ -49,7 +49,7 @@ var openSet = sync.OnceValues(func() (*rig, error) {
 		return nil, err
 	}
 	env := FetchEnv(ctx, os.Environ())
-	return &rig{Builder: &Builder{Nix: n, Set: set, Env: func() []string { return env }}, ctx: ctx}, nil
+	return &rig{Builder: &Builder{Nix: n.WithShell(set.Shell()), Set: set, Env: func() []string { return env }}, ctx: ctx}, nil
 })
 
 func newRig(t *testing.T) *rig {
@@ -205,7 +205,7 @@ func serve(t *testing.T, b Build, command string) string {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	body := fetch(t, "http://127.0.0.1:"+port+"/", exited, &out)
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil { // the group, as the server does
 		t.Error(err)
 	}
 	select {

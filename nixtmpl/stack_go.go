@@ -2,6 +2,7 @@ package nixtmpl
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,6 +14,10 @@ func goRule() rule {
 	return rule{
 		resolve: resolveGo,
 		view: func(p detect.Plan, _ Resolution, v *view) {
+			own := maps.Clone(p.BuildEnv)
+			delete(own, "GOFLAGS") // which the template sets, with those of the app
+			delete(own, "CGO_ENABLED")
+			v.Environment = environment(own)
 			v.Stack = goView{Flags: strings.TrimSpace("-trimpath " + p.Go.Flags)}
 			for _, main := range p.Go.Mains {
 				v.GoPrograms = append(v.GoPrograms, "./"+strings.TrimPrefix(main.Dir, "."))

@@ -20,6 +20,9 @@ func nodeRule() rule {
 		},
 		need: func(p detect.Plan, r Resolution, n *packages.Need) {
 			n.Node, n.Native = r.Version, p.Node.InstallScripts
+			if r.ToolVersion != "" {
+				n.Versions = map[string]string{p.Runtimes[1].Name: r.ToolVersion}
+			}
 		},
 	}
 }
@@ -38,7 +41,7 @@ func resolveNode(p detect.Plan, o RenderOptions, r *Resolution) error {
 		if err != nil {
 			return err
 		}
-		r.ToolAttr = c.attr
+		r.ToolAttr, r.ToolVersion = c.attr, c.version
 		if c.warning != "" {
 			r.Warnings = append(r.Warnings, c.warning)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"hop3/detect"
 	"hop3/detect/constraint"
+	"hop3/nixtmpl/packages"
 )
 
 // phpView is what the PHP template needs beyond the plan.
@@ -19,6 +20,9 @@ func phpRule() rule {
 		resolve: resolvePHP,
 		view: func(p detect.Plan, _ Resolution, v *view) {
 			v.Stack = phpView{Extensions: morePHP(p.PHP), Open: p.PHP.Root == "."}
+		},
+		need: func(p detect.Plan, r Resolution, n *packages.Need) {
+			n.Versions, n.Packages = map[string]string{"php": r.Version}, map[string][]string{"php": morePHP(p.PHP)}
 		},
 	}
 }

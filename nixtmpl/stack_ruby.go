@@ -17,7 +17,7 @@ type rubyView struct {
 	Attrs   []string
 	Skipped []string
 	Server  string // of every gem
-	Unpin   string // the command that takes out the Gemfile's line that asks for one patch only; "" = none
+	Adapt   string // what is changed in Gemfile and lock file, "" for nothing
 	Bundle  bool   // there is a Gemfile
 	From    string // what says which gems
 }
@@ -27,7 +27,10 @@ func rubyRule() rule {
 		resolve: resolveRuby,
 		view:    viewRuby,
 		need: func(p detect.Plan, r Resolution, n *packages.Need) {
-			n.Native = r.Template == "ruby/bundle"
+			n.Native, n.Versions = r.Template == "ruby/bundle", map[string]string{"ruby": r.Version}
+			if r.Template == "ruby/packages" {
+				n.Packages = map[string][]string{"ruby": wantedGems(p.Ruby)}
+			}
 		},
 	}
 }
@@ -132,21 +135,38 @@ func allowsGem(requirements []string, version string) bool {
 	return err == nil && set.Allows(version)
 }
 
+// wantedGems are the gems of the Gemfile that the lock file, where there is one, has for production.
+func wantedGems(f *detect.RubyFacts) []string {
+	var list []string
+	for _, g := range f.Gems {
+		if !slices.Contains(list, g.Name) && (f.Lock == "" || !slices.Contains(f.Skipped, g.Name)) {
+			list = append(list, g.Name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// adaptBundle is the command that leaves the patch of Ruby to the package set, and adds the platform that a lock file lacks.
+func adaptBundle(f *detect.RubyFacts) string {
+	var steps []string
+	if f.RubyLine > 0 {
+		steps = append(steps, fmt.Sprintf("sed -i '%ds/^/# /' %s", f.RubyLine, f.Gemfile))
+	}
+	if f.RubyLine > 0 && f.Lock != "" {
+		steps = append(steps, fmt.Sprintf("sed -i '/^RUBY VERSION$/,/^$/d' %s", f.Lock))
+	}
+	if f.AddPlatform {
+		steps = append(steps, fmt.Sprintf("sed -i 's/^PLATFORMS$/&\\n  ruby/' %s", f.Lock))
+	}
+	return strings.Join(steps, "; ")
+}
+
 func viewRuby(p detect.Plan, r Resolution, v *view) {
 	f := p.Ruby
 	s := rubyView{Skipped: f.Skipped, Server: f.Server, Bundle: f.Gemfile != "", From: cmp.Or(f.Lock, f.Gemfile, "no Gemfile")}
-	if f.RubyLine > 0 {
-		s.Unpin = fmt.Sprintf("sed -i '%ds/^/# /' %s", f.RubyLine, f.Gemfile)
-		if f.Lock != "" {
-			s.Unpin += fmt.Sprintf("; sed -i '/^RUBY VERSION$/,/^$/d' %s", f.Lock)
-		}
-	}
-	for _, g := range f.Gems {
-		if !slices.Contains(s.Attrs, g.Name) && (f.Lock == "" || !slices.Contains(f.Skipped, g.Name)) {
-			s.Attrs = append(s.Attrs, g.Name)
-		}
-	}
-	slices.Sort(s.Attrs)
+	s.Adapt = adaptBundle(f)
+	s.Attrs = wantedGems(f)
 	if r.Template == "ruby/bundle" {
 		s.Gems = gemsFrom(f)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"hop3/detect"
+	"hop3/nixtmpl/packages"
 )
 
 // rustView are the computed values of the Rust template.
@@ -20,6 +21,9 @@ func rustRule() rule {
 		view: func(p detect.Plan, _ Resolution, v *view) {
 			f := p.Rust
 			v.Stack = rustView{Layered: layered(f), Packages: flags(f.Packages), Members: flags(f.Members)}
+		},
+		need: func(_ detect.Plan, r Resolution, n *packages.Need) {
+			n.Versions = map[string]string{"rust": r.Version}
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"hop3/internal/deploy"
+	"hop3/internal/sbom"
 	"hop3/internal/state"
 )
 
@@ -16,6 +17,8 @@ func closureCommands() []*Command {
 	return []*Command{
 		{Name: "releases:diff", Group: "releases", Usage: "[APP] vN vM", Short: "show what the closure of vM has gained and lost since vN", Example: "releases:diff blog v3 v4", Role: state.View, App: OneApp, Min: 2, Max: 2, JSON: true, Run: releasesDiff},
 		{Name: "releases:verify", Group: "releases", Usage: "[APP] vN", Short: "build a release's recorded flake and commit again and compare bit for bit; exit 1 if they differ", Example: "releases:verify blog v3", Role: state.Deploy, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesVerify},
+		{Name: "releases:sbom", Group: "releases", Usage: "[APP] vN [--format cyclonedx|spdx]", Short: "write a release's bill of materials: its closure and what its lock files name, as JSON", Example: "releases:sbom blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Run: releasesBill,
+			Flags: func(f *pflag.FlagSet) { f.String("format", sbom.Formats()[0], strings.Join(sbom.Formats(), " or ")) }},
 		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix and plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Run: eject,
 			Flags: func(f *pflag.FlagSet) { f.String("release", "", "of this release") }},
 	}
@@ -98,6 +101,18 @@ func releasesVerify(ctx context.Context, c *Call) error {
 		return err
 	}
 	return &Exited{Code: ExitFailed}
+}
+
+func releasesBill(ctx context.Context, c *Call) error {
+	r, err := c.release(c.Args[0])
+	if err != nil {
+		return err
+	}
+	format, err := c.Flags.GetString("format")
+	if err != nil {
+		return err
+	}
+	return c.Pipeline.Bill(ctx, c.Out, c.App, r, format)
 }
 
 func eject(_ context.Context, c *Call) error {

@@ -9,6 +9,7 @@ import (
 
 	"hop3/internal/certs"
 	"hop3/internal/deploy"
+	"hop3/internal/sbom"
 	"hop3/internal/state"
 	"hop3/procman"
 )
@@ -86,13 +87,13 @@ func exitCode(err error) int {
 		return exited.Code
 	case is[*Cancelled](err):
 		return ExitCancelled
-	case is[*Usage](err), is[*state.Invalid](err), is[*certs.InvalidError](err):
+	case is[*Usage](err), is[*state.Invalid](err), is[*certs.InvalidError](err), is[*deploy.BackupError](err), is[*sbom.FormatError](err):
 		return ExitUsage
 	case is[*state.NotFound](err), is[*AppMissing](err), is[*procman.UnknownTypeError](err), is[*procman.JobError](err):
 		return ExitNotFound
 	case is[*Denied](err):
 		return ExitDenied
-	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err), is[*deploy.Locked](err):
+	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err), is[*deploy.Locked](err), is[*state.ForeignError](err):
 		return ExitConflict
 	case is[*NotConfirmed](err):
 		return ExitNotConfirmed

@@ -27,7 +27,7 @@ func helpCommand() *Command {
 func Table() []*Command {
 	table := slices.Concat(
 		appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), jobCommands(), enterCommands(), logCommands(),
-		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), keyCommands(), eventCommands(),
+		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), backupCommands(), keyCommands(), eventCommands(),
 		explainCommands(), doctorCommands(), serverCommands(),
 	)
 	first := map[string]int{} // one heading per group in the help

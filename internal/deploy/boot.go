@@ -23,6 +23,13 @@ const holdTime = 30 * time.Second
 // Boot is going to start will be held, and what interrupted pushes left in the
 // repositories is removed.
 func (p *Pipeline) Prepare() {
+	if left, err := filepath.Glob(filepath.Join(globQuote(p.Store.Dir()), restorePrefix+"*")); err == nil { // the pattern is legal
+		for _, dir := range left {
+			if err := os.RemoveAll(dir); err != nil {
+				p.Log.WithError(err).Error("what a restore left was not removed")
+			}
+		}
+	}
 	for _, app := range p.Store.Apps() {
 		if app.Current > 0 && !app.Stopped {
 			if err := p.Router.Point(proxy.Route{App: app.Name, Hosts: p.Hosts(app), Hold: holdTime, Maintenance: maintenancePage(app)}); err != nil {

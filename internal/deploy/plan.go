@@ -42,6 +42,12 @@ func Summary(p detect.Plan) []string {
 	if p.Tool.Name != "" && len(p.Evidence) > 0 && p.Tool.From != p.Evidence[0].File {
 		lines = append(lines, fmt.Sprintf("%s, from %s", p.Tool.Name, p.Tool.From))
 	}
+	for _, a := range p.Assets {
+		lines = append(lines, fmt.Sprintf("front end in %s: %s", a.Dir, a.Build))
+	}
+	if p.SPA {
+		lines = append(lines, "pages that route in the browser, from "+p.Static)
+	}
 	for _, proc := range p.Processes {
 		lines = append(lines, fmt.Sprintf("%s: %s (%s)", proc.Name, proc.Command, proc.From))
 	}

@@ -86,9 +86,21 @@ func (p *Pipeline) finishRename(ctx context.Context, app *state.App) error {
 	if app.RenamedFrom == "" {
 		return nil
 	}
-	links, err := filepath.Glob(filepath.Join(globQuote(p.Store.AppDir(app.Name)), "releases", "*", "*"))
+	if err := p.rootLinks(ctx, app.Name); err != nil {
+		return err
+	}
+	if err := p.Store.FinishRename(app.Name); err != nil {
+		return err
+	}
+	p.Access.Forget(app.RenamedFrom) // or it would go on into this app's folder, for another app of that name
+	return nil
+}
+
+// rootLinks makes GC roots of the links in the folders of an app's releases that lead to valid store paths.
+func (p *Pipeline) rootLinks(ctx context.Context, name string) error {
+	links, err := filepath.Glob(filepath.Join(globQuote(p.Store.AppDir(name)), "releases", "*", "*"))
 	if err != nil {
-		return fmt.Errorf("list the roots of %s: %w", app.Name, err)
+		return fmt.Errorf("list the roots of %s: %w", name, err)
 	}
 	roots := map[string]string{}
 	var paths []string
@@ -110,10 +122,6 @@ func (p *Pipeline) finishRename(ctx context.Context, app *state.App) error {
 			return err
 		}
 	}
-	if err := p.Store.FinishRename(app.Name); err != nil {
-		return err
-	}
-	p.Access.Forget(app.RenamedFrom) // or it would go on into this app's folder, for another app of that name
 	return nil
 }
 

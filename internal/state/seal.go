@@ -19,7 +19,10 @@ const keyFile = "secret.key"
 // A sealer encrypts with XChaCha20-Poly1305, whose nonces of 24 bytes may be
 // drawn at random. The label binds a sealed value to its place, so that it
 // cannot be moved to another app's file.
-type sealer struct{ aead cipher.AEAD }
+type sealer struct {
+	aead cipher.AEAD
+	id   string // names the key, and tells nothing of it
+}
 
 // openSealer reads the key in dir and makes one at the first start.
 func openSealer(dir string) (*sealer, error) {
@@ -35,11 +38,11 @@ func openSealer(dir string) (*sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the secret key: %w", err)
 	}
-	aead, err := chacha20poly1305.NewX(key)
+	s, err := newSealer(key)
 	if err != nil {
 		return nil, fmt.Errorf("open the secret key %s: %w", path, err)
 	}
-	return &sealer{aead}, nil
+	return s, nil
 }
 
 func (s *sealer) seal(label string, v any) ([]byte, error) {

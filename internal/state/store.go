@@ -184,15 +184,23 @@ func (s *Store) loadApp(name string) (*App, error) {
 	if f.Version != appVersion || f.App == nil || f.App.Name != name {
 		return nil, fmt.Errorf("read %s: version %d of app %q, want version %d of app %q", path, f.Version, appNameOf(f.App), appVersion, name)
 	}
-	var secret settings
-	if err := s.sealer.open("app/"+name, f.Sealed, &secret); err != nil {
+	if err := f.unseal(s.sealer); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return f.App, nil
+}
+
+// unseal gives the app its settings.
+func (f *appFile) unseal(s *sealer) error {
+	var secret settings
+	if err := s.open("app/"+f.App.Name, f.Sealed, &secret); err != nil {
+		return err
 	}
 	f.App.Config = secret.Config
 	for i := range f.App.Releases {
 		f.App.Releases[i].Config = secret.Releases[f.App.Releases[i].Number]
 	}
-	return f.App, nil
+	return nil
 }
 
 func appNameOf(a *App) string {
@@ -205,15 +213,21 @@ func appNameOf(a *App) string {
 func (s *Store) saveApp(a *App) error { return s.saveAppIn(s.AppDir(a.Name), a) }
 
 func (s *Store) saveAppIn(dir string, a *App) error {
+	f, err := s.seal(a)
+	if err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(dir, "app.json"), f)
+}
+
+// seal is the app as it lies on the disk.
+func (s *Store) seal(a *App) (appFile, error) {
 	secret := settings{Config: a.Config, Releases: map[int]map[string]string{}}
 	for _, r := range a.Releases {
 		secret.Releases[r.Number] = r.Config
 	}
 	sealed, err := s.sealer.seal("app/"+a.Name, secret)
-	if err != nil {
-		return err
-	}
-	return writeJSON(filepath.Join(dir, "app.json"), appFile{Version: appVersion, App: a, Sealed: sealed})
+	return appFile{Version: appVersion, App: a, Sealed: sealed}, err
 }
 
 // App returns the app called name; its error is a [*NotFound].
@@ -237,25 +251,14 @@ func (s *Store) Apps() []*App {
 
 // Create makes an app without a release. A name in use is a [*Conflict].
 func (s *Store) Create(name, by string, now time.Time) (*App, error) {
-	if err := CheckAppName(name); err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.apps[name] != nil {
-		return nil, &Conflict{What: fmt.Sprintf("the app %s exists already", name), Mend: "take another name, or push to that one"}
-	}
-	uid := max(s.server.NextUID, firstUID)
-	if uid > lastUID {
-		return nil, &Conflict{What: "this server has had as many apps as it has user ids for", Mend: "move some apps to another server"}
-	}
-	server := s.server
-	server.NextUID = uid + 1
-	if err := s.saveServer(server); err != nil {
+	if err := s.free(name); err != nil {
 		return nil, err
 	}
-	if to, err := os.Readlink(s.AppDir(name)); err == nil {
-		return nil, &Conflict{What: fmt.Sprintf("%s was just renamed to %s, and is still being cleared up", name, to), Mend: "try again in a moment"}
+	uid, err := s.takeUID()
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(s.AppDir(name), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of %s: %w", name, err)
@@ -266,6 +269,31 @@ func (s *Store) Create(name, by string, now time.Time) (*App, error) {
 	}
 	s.apps[name] = a
 	return a, nil
+}
+
+// free refuses a name that an app has, or has just had. It needs mu.
+func (s *Store) free(name string) error {
+	if err := CheckAppName(name); err != nil {
+		return err
+	}
+	if s.apps[name] != nil {
+		return &Conflict{What: fmt.Sprintf("the app %s exists already", name), Mend: "take another name, or push to that one"}
+	}
+	if to, err := os.Readlink(s.AppDir(name)); err == nil {
+		return &Conflict{What: fmt.Sprintf("%s was just renamed to %s, and is still being cleared up", name, to), Mend: "try again in a moment"}
+	}
+	return nil
+}
+
+// takeUID returns a user id that no app has had. It needs mu.
+func (s *Store) takeUID() (int, error) {
+	uid := max(s.server.NextUID, firstUID)
+	if uid > lastUID {
+		return 0, &Conflict{What: "this server has had as many apps as it has user ids for", Mend: "move some apps to another server"}
+	}
+	server := s.server
+	server.NextUID = uid + 1
+	return uid, s.saveServer(server)
 }
 
 // Update changes one app: change gets a copy, which replaces the app once it

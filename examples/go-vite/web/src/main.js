@@ -1,0 +1,1 @@
+document.querySelector('#made').textContent = 'made by vite'

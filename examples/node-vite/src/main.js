@@ -1,0 +1,1 @@
+document.querySelector('#page').textContent = 'this is ' + location.pathname
