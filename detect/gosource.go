@@ -123,7 +123,10 @@ func (t *tree) goPackage(dir string) goPackage {
 		if ok, err := ctxt.MatchFile(dir, base); err != nil || !ok {
 			continue // not for linux, or broken: the compiler will say so
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), base, src, parser.SkipObjectResolution|parser.ParseComments)
+		file, err := parser.ParseFile(token.NewFileSet(), base, src, parser.SkipObjectResolution|parser.ImportsOnly)
+		if err == nil && file.Name.Name == "main" && !pkg.main { // only there a function decides
+			file, err = parser.ParseFile(token.NewFileSet(), base, src, parser.SkipObjectResolution)
+		}
 		if err != nil && file == nil {
 			continue
 		}

@@ -89,6 +89,7 @@ func planPython(t *tree, p *Plan) error {
 		return err
 	}
 	proposeMigrations(t, p)
+	proposeTools(p)
 	return nil
 }
 

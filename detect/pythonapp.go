@@ -122,6 +122,8 @@ func (m pyModule) kind(call string) string {
 	return ""
 }
 
+const maxEntryFiles = 24 // that are read for an application; an app has a few packages
+
 // findEntry looks for an application object in the entry files, then for a factory in them and in the packages of the tree.
 func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
 	entries := entryFiles()
@@ -134,12 +136,15 @@ func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
 			entries = append(entries, name)
 		}
 	}
+	entries = slices.DeleteFunc(entries, func(file string) bool { return !t.has(file) })
+	entries = entries[:min(len(entries), maxEntryFiles)]
+	modules := map[string]pyModule{}
+	for _, file := range entries {
+		modules[file] = readModule(string(t.source(file)))
+	}
 	for _, factory := range []bool{false, true} {
 		for _, file := range entries {
-			if !t.has(file) {
-				continue
-			}
-			if app, ok := findApp(readModule(string(t.source(file))), f, factory); ok {
+			if app, ok := findApp(modules[file], f, factory); ok {
 				app.file, app.module = file, pyModuleName(t, file)
 				return app, true
 			}

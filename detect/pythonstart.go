@@ -253,3 +253,16 @@ func proposeMigrations(t *tree, p *Plan) {
 	}
 	p.warn("migrations are not run unasked: to run them before each release, add \"release: " + command + "\" to the Procfile")
 }
+
+// proposeTools tells which programs beside Python well-known packages run, where the app does not name them.
+func proposeTools(p *Plan) {
+	for _, c := range []struct{ project, runs, attr string }{
+		{"pydub", "ffmpeg", "ffmpeg-headless"}, {"ffmpeg-python", "ffmpeg", "ffmpeg-headless"}, {"moviepy", "ffmpeg", "ffmpeg-headless"},
+		{"pdf2image", "poppler's programs", "poppler-utils"}, {"pytesseract", "tesseract", "tesseract"}, {"graphviz", "dot", "graphviz"},
+		{"gitpython", "git", "git"}, {"pypandoc", "pandoc", "pandoc"},
+	} {
+		if p.Python.has(c.project) && !slices.Contains(p.Manifest.Build.Packages, c.attr) {
+			p.warn(fmt.Sprintf("%s runs %s: name the package under [build] in hop3.toml: packages = [%q]", c.project, c.runs, c.attr))
+		}
+	}
+}

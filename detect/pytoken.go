@@ -15,7 +15,7 @@ type pyLine struct {
 	tokens []pyToken
 }
 
-const maxPyTokens = 200_000 // of one file: larger ones are data
+const maxPyTokens = 20_000 // of one file: what makes an application stands near its top
 
 // pyLines splits Python source into logical lines. What is no Python gives lines that mean nothing.
 func pyLines(src string) []pyLine {

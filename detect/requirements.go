@@ -9,7 +9,11 @@ import (
 	"hop3/detect/internal/pypi"
 )
 
-const maxIncludes = 16 // requirements files that include each other
+const (
+	maxIncludes    = 16       // requirements files that include each other
+	maxLine        = 64 << 10 // bytes of one line; those with the hashes of 200 files have 15 KiB
+	maxRequirement = 2 << 10  // bytes of one requirement without its hashes
+)
 
 // A Requirement is one line of requirements.txt (PEP 508, names normalised by PEP 503).
 type Requirement struct {
@@ -155,6 +159,9 @@ func parseRequirements(file string, data []byte) ([]requirementLine, error) {
 		text = strings.TrimSpace(text)
 		if text == "" || text[0] == '#' {
 			continue
+		}
+		if head, _, _ := strings.Cut(text, " --"); len(text) > maxLine || len(head) > maxRequirement {
+			return nil, &ParseError{File: file, Line: start, Msg: fmt.Sprintf("a line of %d KiB is no requirement", len(text)>>10)}
 		}
 		l, err := requirementOf(file, start, text)
 		if err != nil {

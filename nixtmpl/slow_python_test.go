@@ -89,3 +89,17 @@ func TestSlow_Django(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSlow_PythonSources builds a requirement that is published as sources only.
+func TestSlow_PythonSources(t *testing.T) {
+	flask, uwsgi := stub("Flask", "9.0"), pypitest.Package{Name: "uwsgi", Version: "99.0", Source: "# " + t.TempDir() + "\n" + strings.Replace(gunicornStub, `"--bind"`, `"--bind", "--http"`, 1), Sdist: true}
+	uwsgi.Source = strings.Replace(uwsgi.Source, `p.add_argument("app")`, `p.add_argument("--module", dest="app")`, 1)
+	x := pythonIndex(t, flask, uwsgi)
+	r := newRig(t)
+	r.Env = func() []string { return []string{"PIP_INDEX_URL=" + x.URL + "/simple/"} }
+	a := r.tree(t, "python-sources", map[string]string{"requirements.txt": "flask==9.0\nuwsgi==99.0\n# " + t.TempDir() + "\n", "app.py": lockedApp})
+	b, plan := a.build(t)
+	if got := serve(t, b, contract(t, b, plan).Processes["web"]); got != "version 1" {
+		t.Errorf("answers %q", got)
+	}
+}

@@ -106,10 +106,41 @@ func viewPython(p detect.Plan, r Resolution, v *view) {
 		s.Reqs = p.Python.Files[0]
 	}
 	s.Backends = []string{"pip"}
-	if r.Template == "python/locked" {
+	switch r.Template {
+	case "python/locked":
 		s.locked(p, r.Version)
+	case "python/wheels":
+		s.sources(p.Python)
 	}
 	v.Stack = s
+}
+
+// sourceBackends are the packages of the set that build source archives, as far as it has them.
+func sourceBackends() []string {
+	return []string{"pip", "setuptools", "wheel", "hatchling", "poetry-core", "flit-core", "pdm-backend"}
+}
+
+// sources finds out whether a requirement is one that is published without wheels for Linux: then pip may fetch sources, and
+// what they are compiled against has to be there.
+func (s *pythonView) sources(f *detect.PythonFacts) {
+	for _, q := range f.Requirements {
+		libs, known := pythonSources()[q.Name]
+		s.Sources = s.Sources || known
+		s.Libs = append(s.Libs, libs...)
+	}
+	slices.Sort(s.Libs)
+	if s.Libs = slices.Compact(s.Libs); s.Sources {
+		s.Backends = sourceBackends()
+	}
+}
+
+// pythonSources are well-known projects without wheels for Linux, and the libraries that they compile against.
+func pythonSources() map[string][]string {
+	all := map[string][]string{"uwsgi": nil}
+	for _, name := range []string{"psycopg2", "psycopg-c", "mysqlclient", "pycairo", "python-ldap", "xmlsec"} {
+		all[name] = pythonLibs()[name]
+	}
+	return all
 }
 
 // locked sorts the files of the lock: those for every system, and those of each.
@@ -151,7 +182,7 @@ func (s *pythonView) locked(p detect.Plan, python string) {
 	}
 	slices.Sort(s.Libs)
 	if s.Sources {
-		s.Backends = append(s.Backends, "setuptools", "wheel", "hatchling", "poetry-core", "flit-core", "pdm-backend")
+		s.Backends = sourceBackends()
 	}
 }
 
@@ -172,11 +203,13 @@ func needPython(p detect.Plan, r Resolution, n *packages.Need) {
 	if p.Python.Server != "" {
 		n.Python = append(n.Python, p.Python.Server)
 	}
+	s := pythonView{Only: map[string][]string{}}
 	if r.Template == "python/locked" {
-		s := pythonView{Only: map[string][]string{}}
 		s.locked(p, r.Version)
-		n.Native = s.Sources
+	} else {
+		s.sources(p.Python)
 	}
+	n.Native = s.Sources
 }
 
 // wheelsBecause returns the first requirement that the set cannot satisfy, "" if there is none.
