@@ -91,7 +91,7 @@ func TestParseMixLock(t *testing.T) {
 		t.Errorf("reach %+v", got)
 	}
 	for _, bad := range []string{
-		"", "[]", "%{", "%{} x", `%{"a": 1}`, `%{"a": {:svn, "x"}}`, `%{"../a": {:hex, :a, "1.0.0"}}`, `%{"a": {:git, "https://x", "main", []}}`,
+		"[]", "%{", "%{} x", `%{"a": 1}`, `%{"a": {:svn, "x"}}`, `%{"../a": {:hex, :a, "1.0.0"}}`, `%{"a": {:git, "https://x", "main", []}}`,
 		strings.Replace("%{"+entry+"}", outer, "short", 1), strings.Replace("%{"+entry+"}", `"1.0.0"`, `"$(id)"`, 1),
 	} {
 		if _, err := parseMixLock("mix.lock", []byte(bad)); err == nil {

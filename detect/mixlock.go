@@ -37,6 +37,9 @@ func parseMixLock(file string, src []byte) (mixLock, error) {
 		return lock, err
 	}
 	r := &exReader{file: file, tokens: tokens}
+	if r.done() {
+		return lock, nil // mix leaves an empty file where nothing is locked
+	}
 	m, err := r.term(0)
 	if err != nil {
 		return lock, err
