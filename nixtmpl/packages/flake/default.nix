@@ -48,6 +48,9 @@ let
     // import ./toolchains/rust.nix toolchainArguments
     // import ./toolchains/java.nix toolchainArguments
     // import ./toolchains/make.nix (toolchainArguments // { inherit (toolchains) python3; })
+    // import ./toolchains/beam.nix toolchainArguments
+    // import ./toolchains/guile.nix toolchainArguments
+    // import ./toolchains/r.nix toolchainArguments
     // import ./toolchains/tools.nix (toolchainArguments // { inherit (toolchains) nodejs; });
 
   self = builders // toolchains // {

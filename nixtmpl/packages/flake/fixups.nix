@@ -24,6 +24,12 @@ in
   ruby33 = builtins.readFile ./fixups/ruby.sh;
   php84 = builtins.readFile ./fixups/php.sh;
   perl5 = builtins.readFile ./fixups/perl.sh;
+  erlang27 = builtins.readFile ./fixups/erlang.sh;
+  r45 = builtins.readFile ./fixups/r.sh;
+
+  # What Debian's alternatives choose.
+  libblas3 = "ln -s blas/libblas.so.3 lib/x86_64-linux-gnu/libblas.so.3";
+  liblapack3 = "ln -s lapack/liblapack.so.3 lib/x86_64-linux-gnu/liblapack.so.3";
   jdk21 = builtins.readFile ./fixups/jdk.sh;
   jdk25 = builtins.readFile ./fixups/jdk.sh;
 
