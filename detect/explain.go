@@ -32,9 +32,6 @@ func Explain(p Plan) string {
 			fmt.Fprintf(&b, "           not %s, from %s%s\n", l.Version, l.From, p.at(l.From))
 		}
 	}
-	for _, a := range p.Assets {
-		fmt.Fprintf(&b, "assets     %s in %s, built before the app\n", a.Stack, a.Dir)
-	}
 	for _, pr := range p.Processes {
 		fmt.Fprintf(&b, "process    %s: %s\n           from %s%s\n", pr.Name, pr.Command, pr.From, p.at(procPlace(pr)))
 	}

@@ -24,6 +24,7 @@ process    web: gunicorn --bind $HOST:$PORT app:app
            from app.py:1 Flask
 release    ./migrate
            from hop3.toml [run] before-run (hop3.toml:2)
+front end  .: npm run build, by npm
 warning    Dockerfile is not used: hop3 builds with Nix
 `
 	if got := Explain(p); got != want {
