@@ -4,7 +4,7 @@
        DATA DIVISION.
        WORKING-STORAGE SECTION.
        01 REQUEST-LINE PIC X(2048) VALUE SPACES.
-       01 PAGE PIC X(40) VALUE "hello from cobol, version 1".
+       01 GREETING PIC X(40) VALUE "hello from cobol, version 1".
        01 CRLF PIC X(2) VALUE X"0D0A".
        PROCEDURE DIVISION.
        READ-HEAD.
@@ -19,5 +19,5 @@
            DISPLAY "Content-Type: text/plain" CRLF WITH NO ADVANCING
            DISPLAY "Content-Length: 41" CRLF WITH NO ADVANCING
            DISPLAY "Connection: close" CRLF CRLF WITH NO ADVANCING
-           DISPLAY PAGE
+           DISPLAY GREETING
            STOP RUN.
