@@ -123,7 +123,7 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	}
 	s.pipeline = deploy.New(deploy.Options{
 		Store: store, Nix: set.nix, Builder: set.builder, Supervisor: s.procs, Router: s.router, Access: s.access, Log: log,
-		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds,
+		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds, OSV: c.OSV,
 	})
 	s.commands = &command.Set{
 		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs,

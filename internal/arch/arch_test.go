@@ -35,10 +35,11 @@ var imports = map[string][]string{
 	"internal/certs":    {"internal/acmetest"}, // for its tests
 	"internal/config":   {},
 	"internal/state":    {},
-	"internal/deploy":   {"detect", "internal/sbom", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
+	"internal/deploy":   {"detect", "internal/osv", "internal/sbom", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
 	"internal/command":  {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/sbom", "internal/state"},
 	"internal/demo":     {},
 	"internal/foreman":  {},
+	"internal/osv":      {"detect/constraint"},
 	"internal/sbom":     {},
 	"cmd/hop3":          {"*"},
 }

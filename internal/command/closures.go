@@ -19,6 +19,7 @@ func closureCommands() []*Command {
 		{Name: "releases:verify", Group: "releases", Usage: "[APP] vN", Short: "build a release's recorded flake and commit again and compare bit for bit; exit 1 if they differ", Example: "releases:verify blog v3", Role: state.Deploy, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesVerify},
 		{Name: "releases:sbom", Group: "releases", Usage: "[APP] vN [--format cyclonedx|spdx]", Short: "write a release's bill of materials: its closure and what its lock files name, as JSON", Example: "releases:sbom blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Run: releasesBill,
 			Flags: func(f *pflag.FlagSet) { f.String("format", sbom.Formats()[0], strings.Join(sbom.Formats(), " or ")) }},
+		{Name: "releases:audit", Group: "releases", Usage: "[APP] vN", Short: "look the packages of a release's lock files up in the server's vulnerability database; exit 1 if it knows one", Example: "releases:audit blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesAudit},
 		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix and plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Run: eject,
 			Flags: func(f *pflag.FlagSet) { f.String("release", "", "of this release") }},
 	}
@@ -113,6 +114,36 @@ func releasesBill(ctx context.Context, c *Call) error {
 		return err
 	}
 	return c.Pipeline.Bill(ctx, c.Out, c.App, r, format)
+}
+
+func releasesAudit(ctx context.Context, c *Call) error {
+	r, err := c.release(c.Args[0])
+	if err != nil {
+		return err
+	}
+	a, err := c.Pipeline.Audit(ctx, c.App, r)
+	if err != nil {
+		return err
+	}
+	if err := c.answer(struct {
+		Version int    `json:"version"`
+		App     string `json:"app"`
+		Release string `json:"release"`
+		deploy.Audit
+	}{1, c.App, releaseName(r.Number), a}, func(w io.Writer) {
+		rows := [][]string{{"ID", "PACKAGE", "VERSION", "FIXED IN", "SEVERITY", "SUMMARY"}}
+		for _, f := range a.Found {
+			rows = append(rows, []string{f.ID, f.Package, f.Version, orDash(strings.Join(f.Fixed, " ")), orDash(f.Severity), oneLine(f.Summary)})
+		}
+		if len(a.Found) > 0 {
+			table(w, rows)
+		}
+		_, _ = fmt.Fprintf(w, "%s: %d known vulnerabilities in %d packages of lock files; %d store paths and packages of other kinds were not checked\n", // a caller that cannot be told has gone
+			releaseName(r.Number), len(a.Found), a.Checked, a.Unchecked)
+	}); err != nil || len(a.Found) == 0 {
+		return err
+	}
+	return &Exited{Code: ExitFailed}
 }
 
 func eject(_ context.Context, c *Call) error {

@@ -93,7 +93,7 @@ func exitCode(err error) int {
 		return ExitNotFound
 	case is[*Denied](err):
 		return ExitDenied
-	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err), is[*deploy.Locked](err), is[*state.ForeignError](err):
+	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err), is[*deploy.Locked](err), is[*state.ForeignError](err), is[*deploy.NoDatabase](err):
 		return ExitConflict
 	case is[*NotConfirmed](err):
 		return ExitNotConfirmed

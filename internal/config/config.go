@@ -46,6 +46,7 @@ type Config struct {
 	BuildTimeout Duration `toml:"build_timeout"`
 	MinFree      Size     `toml:"min_free"`
 	Releases     int      `toml:"releases_kept"`
+	OSV          string   `toml:"osv"` // vulnerability database for releases:audit: a folder, zip or file of OSV records
 	// The authority that certifies names when acme_email is set: its
 	// directory ("" is Let's Encrypt), and for a private one a file with the
 	// certificate of who vouches for that.

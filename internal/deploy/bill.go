@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hop3/detect"
+	"hop3/internal/osv"
 	"hop3/internal/sbom"
 	"hop3/internal/state"
 	"hop3/nixtmpl/packages"
@@ -77,4 +78,44 @@ func (p *Pipeline) locked(ctx context.Context, app string, rel state.Release) ([
 		return nil, fmt.Errorf("read the lock files of %s: %w", short(rel.Commit), err)
 	}
 	return detect.LockedPackages(tree, plan), nil
+}
+
+// An Audit says which packages of a release have known vulnerabilities.
+type Audit struct {
+	Checked   int           `json:"checked"`   // packages of lock files that were looked up
+	Unchecked int           `json:"unchecked"` // store paths of the closure and packages of which the database has no kind
+	Found     []osv.Finding `json:"vulnerabilities"`
+}
+
+// NoDatabase says that the server has no vulnerability database.
+type NoDatabase struct{}
+
+func (*NoDatabase) Error() string { return "this server has no vulnerability database" }
+
+// Hint says how it gets one.
+func (*NoDatabase) Hint() string {
+	return "an operator puts a copy of the OSV database on the server and names it in server.toml: osv = \"/var/lib/osv\" (a folder, zip or file of its records)"
+}
+
+// Audit looks up what the lock files of a release's commit name in the server's copy of the OSV database.
+func (p *Pipeline) Audit(ctx context.Context, app string, rel state.Release) (Audit, error) {
+	if p.OSV == "" {
+		return Audit{}, &NoDatabase{}
+	}
+	locked, err := p.locked(ctx, app, rel)
+	if err != nil {
+		return Audit{}, err
+	}
+	a := Audit{Unchecked: len(rel.Closure)}
+	var ask []osv.Package
+	for _, l := range locked {
+		if !osv.Known(l.Type) {
+			a.Unchecked++
+			continue
+		}
+		ask = append(ask, osv.Package{Type: l.Type, Name: l.Name, Version: l.Version})
+	}
+	a.Checked = len(ask)
+	a.Found, err = osv.Find(ctx, p.OSV, ask)
+	return a, err
 }

@@ -44,7 +44,8 @@ type Options struct {
 	HTTPSAddr    string // the same for HTTPS; "" without
 	MinFree      int64  // bytes; below it pushes are refused
 	KeepReleases int
-	Builds       int // at once
+	Builds       int    // at once
+	OSV          string // where the records for Audit are; "" has none
 }
 
 // A Pipeline conducts deploys. Its methods may be called at once.
