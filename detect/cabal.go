@@ -17,10 +17,12 @@ type cabalSection struct {
 }
 
 type cabalField struct {
-	name  string // in lower case
-	value string // lines joined by newlines, comments left out
+	name  string   // in lower case
+	lines []string // of the value, comments left out
 	line  int
 }
+
+func (f cabalField) value() string { return strings.Join(f.lines, "\n") }
 
 var (
 	cabalFieldLine = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*)[ \t]*:(.*)$`)
@@ -48,7 +50,7 @@ func parseCabal(file string, src []byte) (*cabalSection, error) {
 		if fieldIndent >= 0 && indent > fieldIndent {
 			s := stack[len(stack)-1].section
 			f := &s.fields[len(s.fields)-1]
-			f.value += "\n" + text
+			f.lines = append(f.lines, text)
 			continue
 		}
 		for indent <= stack[len(stack)-1].indent {
@@ -59,7 +61,7 @@ func parseCabal(file string, src []byte) (*cabalSection, error) {
 			continue // braces around what the layout says too
 		}
 		if m := cabalFieldLine.FindStringSubmatch(text); m != nil {
-			s.fields = append(s.fields, cabalField{strings.ToLower(m[1]), strings.TrimSpace(m[2]), n})
+			s.fields = append(s.fields, cabalField{strings.ToLower(m[1]), []string{strings.TrimSpace(m[2])}, n})
 			fieldIndent = indent
 			continue
 		}
@@ -98,7 +100,7 @@ func (s *cabalSection) all(name string) []cabalField {
 // value returns the first value of a field, "" if there is none.
 func (s *cabalSection) value(name string) string {
 	if f := s.all(name); len(f) > 0 {
-		return f[0].value
+		return f[0].value()
 	}
 	return ""
 }

@@ -219,7 +219,7 @@ func (r *haskellReader) cabal(file string, root *cabalSection) {
 
 func (r *haskellReader) depends(file string, s *cabalSection) {
 	for _, f := range s.all("build-depends") {
-		r.add(parseDepends(f.value, fmt.Sprintf("%s:%d", file, f.line)))
+		r.add(parseDepends(f.value(), fmt.Sprintf("%s:%d", file, f.line)))
 	}
 }
 

@@ -14,7 +14,7 @@ func FuzzParseCabal(f *testing.F) {
 		}
 		for _, s := range append([]*cabalSection{root}, root.sections...) {
 			for _, field := range s.all("build-depends") {
-				for _, d := range parseDepends(field.value, "x") {
+				for _, d := range parseDepends(field.value(), "x") {
 					if d.Name == "" || dependName.FindString(d.Name) != d.Name {
 						t.Fatalf("%q gave %+v", data, d)
 					}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hop3/detect"
+	"hop3/nixtmpl/packages"
 )
 
 // haskellView are the computed values of the Haskell templates.
@@ -15,6 +16,12 @@ func haskellRule() rule {
 	return rule{
 		resolve: resolveHaskell,
 		view:    func(p detect.Plan, _ Resolution, v *view) { v.Stack = haskellView{haskellNames(p)} },
+		need: func(p detect.Plan, r Resolution, n *packages.Need) {
+			n.Versions = map[string]string{"ghc": r.Version}
+			if r.Template == "haskell/packages" {
+				n.Packages = map[string][]string{"haskell": haskellNames(p)}
+			}
+		},
 	}
 }
 
