@@ -45,6 +45,7 @@ func stacks() []stack {
 		{"python", claimPython, planPython},       // a Django or Flask app often carries a package.json for its front end
 		{"perl", claimPerl, planPerl},             // its package.json builds assets
 		{"lua", claimLua, planLua},                // a rockspec or a main.lua
+		{"deno", claimDeno, planDeno},             // a deno.json beside a package.json with scripts serves its functions
 		{"node", claimNode, planNode},             // after those that use node for assets only
 		{"swift", claimSwift, planSwift},          // a package.json beside it builds assets
 		{"crystal", claimCrystal, planCrystal},    // a package.json beside it builds assets

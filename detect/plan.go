@@ -32,6 +32,7 @@ type Plan struct {
 	Manifest Manifest      `json:"-"`
 	Go       *GoFacts      `json:"-"`
 	Node     *NodeFacts    `json:"-"`
+	Deno     *DenoFacts    `json:"-"`
 	Python   *PythonFacts  `json:"-"`
 	Shell    *ShellFacts   `json:"-"`
 	Site     *SiteFacts    `json:"-"`

@@ -18,6 +18,7 @@ func TestReal_Examples(t *testing.T) {
 		{"node", "server.js", "README.md"},
 		{"node-vite", "index.html", "README.md"},
 		{"go-vite", "web/index.html", "README.md"},
+		{"deno", "main.ts", "README.md"},
 		{"python-flask", "app.py", "README.md"},
 		{"static", "public/index.html", "README.md"},
 		{"procfile", "www/index.html", "README.md"},

@@ -16,7 +16,7 @@ import (
 // titles are how people write the names of stacks.
 var titles = map[string]string{
 	"java": "Java app", "kotlin": "Kotlin app", "scala": "Scala app", "clojure": "Clojure app",
-	"go": "Go app", "node": "Node.js app", "python": "Python app", "static": "static site",
+	"go": "Go app", "node": "Node.js app", "deno": "Deno app", "python": "Python app", "static": "static site",
 	"ruby": "Ruby app", "php": "PHP app", "perl": "Perl app", "lua": "Lua app",
 	"procfile": "Procfile app", "shell": "Shell app", "nix": "app with its own flake",
 	"scheme": "Scheme app", "elixir": "Elixir app", "gleam": "Gleam app", "dotnet": ".NET app", "dart": "Dart app", "r": "R app",
