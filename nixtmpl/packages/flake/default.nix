@@ -76,7 +76,9 @@ let
     curl = package "curl" "curl";
     openssl = package "openssl" "openssl";
     tzdata = package "tzdata" "tzdata";
-    zlib = package "zlib" "zlib1g";
+    zlib = package "zlib" "zlib1g" // {
+      lib = builders.runCommand "zlib-lib" { } "mkdir -p $out/lib; ln -s ${groups.zlib1g}/lib/x86_64-linux-gnu/libz.so* $out/lib/"; # where nixpkgs has it
+    };
     glibc = package "glibc" "glibc";
     busybox = stage0 // { pname = "busybox"; meta.mainProgram = "busybox"; };
 
@@ -107,6 +109,8 @@ let
       END
       chmod +x $out/bin/pkg-config
     '';
+
+    patchelf = builders.runCommand "patchelf" { meta.mainProgram = "patchelf"; } "mkdir -p $out/bin; ln -s ${patchelf} $out/bin/";
 
     callPackage = lib.callPackageWith self;
 

@@ -27,5 +27,7 @@ let
     ln -s g++ $out/bin/c++
     echo 'export CC=gcc CXX=g++ AR=ar LD=ld RANLIB=ranlib STRIP=strip NM=nm' > $out/nix-support/setup-hook
   '';
+  # As nixpkgs has it: the run-time library of the compiler is stdenv.cc.cc.lib.
+  named = gcc // { cc = gcc // { lib = groups."libstdc++6"; }; };
 in
-{ inherit gcc; gcc14 = gcc; }
+{ gcc = named; gcc14 = named; }
