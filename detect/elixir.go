@@ -12,6 +12,7 @@ import (
 type ElixirFacts struct {
 	App       string // of mix.exs
 	Release   string // the name of the release that is built
+	Declared  bool   // mix.exs declares releases
 	Hex       []HexPackage
 	Git       []HexGit
 	Manifests []string // what decides about dependencies: mix.exs, mix.lock, config
@@ -80,7 +81,7 @@ func (f *ElixirFacts) release(t *tree, mix *mixFile) error {
 	}
 	releases, declared := mix.project("releases")
 	f.Release = f.App
-	if len(releases.keys) > 0 {
+	if f.Declared = declared; len(releases.keys) > 0 {
 		f.Release = releases.keys[0]
 		if d, ok := mix.project("default_release"); ok && d.kind == exName {
 			f.Release = d.text

@@ -32,8 +32,20 @@ func rRule() rule {
 			slices.Sort(s.Libraries)
 			v.Stack = s
 		},
-		need: func(_ detect.Plan, r Resolution, n *packages.Need) { n.Native = r.Template == "r/renv" },
+		need: needR,
 	}
+}
+
+func needR(p detect.Plan, r Resolution, n *packages.Need) {
+	n.Native = r.Template == "r/renv"
+	if n.Native {
+		return
+	}
+	var names []string
+	for _, q := range p.R.Packages {
+		names = append(names, q.Name)
+	}
+	n.Packages = map[string][]string{"r": names}
 }
 
 func rRuntime() runtimeRule {
