@@ -181,11 +181,7 @@ func TestReal_Bundle(t *testing.T) {
 				}
 			}
 			b, _ := a.build(t)
-			for _, p := range b.Closure {
-				if strings.Contains(p, "gcc14") || strings.Contains(p, "binutils") {
-					t.Errorf("the closure holds the compiler: %s", p)
-				}
-			}
+			noCompiler(t, b)
 		})
 	}
 }
@@ -207,4 +203,13 @@ func mustFixed(t *testing.T, a *app) []FixedOutput {
 // TestReal_Rails builds the Rails example with the gems of the package set.
 func TestReal_Rails(t *testing.T) {
 	lifecycle(t, newRig(t).example(t, "ruby-rails"), "app/controllers/home_controller.rb", "README.md")
+}
+
+func noCompiler(t *testing.T, b Build) {
+	t.Helper()
+	for _, p := range b.Closure {
+		if strings.Contains(p, "gcc14") || strings.Contains(p, "binutils") {
+			t.Errorf("the closure holds the compiler: %s", p)
+		}
+	}
 }
