@@ -57,6 +57,7 @@ func localCommands() map[string]localCommand {
 		"detect":   {"[DIR] [--json] [--explain]", "say what stack a folder is, and why", detectDir},
 		"flake":    {"[DIR]", "print the flake.nix that a push would build", flakeDir},
 		"build":    {"[DIR]", "build a folder as a push would, print the store path", buildDir},
+		"shell":    {"[DIR] [-- COMMAND…]", "the app's development shell: the toolchain of its build", devShell},
 		"local":    {"[DIR] [TYPE…] [--port N]", "build a folder and run its processes here", runLocal},
 		"doctor":   {"[--json]", "check this machine", doctor},
 		"admin":    {"add NAME [--role ROLE] < KEY.pub | list | remove NAME", "manage keys on the server's own machine", admin},
@@ -66,7 +67,7 @@ func localCommands() map[string]localCommand {
 }
 
 // order is how the help lists the local commands.
-var order = []string{"serve", "detect", "flake", "build", "local", "doctor", "admin", "packages", "version"}
+var order = []string{"serve", "detect", "flake", "build", "shell", "local", "doctor", "admin", "packages", "version"}
 
 func run(ctx context.Context, args []string, io stdio) int {
 	if len(args) == 0 || args[0] == "help" && len(args) == 1 || args[0] == "--help" || args[0] == "-h" {

@@ -49,7 +49,10 @@ let
   mkShellWith = stdenv: { packages ? [ ], nativeBuildInputs ? [ ], inputsFrom ? [ ], name ? "nix-shell", ... }@attrs:
     stdenv.mkDerivation (removeAttrs attrs [ "packages" "inputsFrom" ] // {
       inherit name;
+      outputs = [ "out" ];
       buildCommand = "export > $out";
+      # what nix develop sources before it shows the environment
+      stdenv = writeTextFile { name = "shell-stdenv"; destination = "/setup"; text = "source ${./build/setup.sh}"; };
       nativeBuildInputs = packages ++ nativeBuildInputs ++ lib.concatMap (d: (d.nativeBuildInputs or [ ]) ++ (d.buildInputs or [ ])) inputsFrom;
     });
 in
