@@ -185,11 +185,11 @@ func appDirs(t *tree) []string {
 		if d == "." || strings.Count(d, "/") > 2 || hidden(d) {
 			continue
 		}
-		for _, f := range manifests() {
-			if t.has(d + "/" + f) {
-				list = append(list, d)
-				break
-			}
+		project := func(f string) bool {
+			return slices.Contains(manifests(), path.Base(f)) || slices.Contains([]string{".csproj", ".fsproj", ".sln", ".slnx", ".cabal", ".rockspec"}, path.Ext(f))
+		}
+		if slices.ContainsFunc(t.in(d), project) {
+			list = append(list, d)
 		}
 	}
 	slices.SortFunc(list, func(a, b string) int {
