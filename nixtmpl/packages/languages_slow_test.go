@@ -51,3 +51,37 @@ func TestContract_BuildSystems(t *testing.T) {
 	  meson setup m; ninja -C m
 	''; installPhase = "mkdir $out; cp c/a $out/cmake; cp m/a $out/meson; $out/cmake; $out/meson"; }`)
 }
+
+func TestContract_Haskell(t *testing.T) {
+	hello(t, Need{Stack: "haskell", Packages: map[string][]string{"haskell": {"warp", "wai", "http-types"}}}, `
+	let ghc = pkgs.haskellPackages.ghcWithPackages (ps: [ ps.warp ps.wai ps.http-types ]); in
+	pkgs.stdenv.mkDerivation { name = "ghc-hello"; dontUnpack = true; nativeBuildInputs = [ ghc pkgs.cabal-install ]; buildPhase = ''
+	  export HOME=$TMPDIR LANG=C.UTF-8 CABAL_DIR=$TMPDIR/cabal
+	  printf '{-# LANGUAGE OverloadedStrings #-}\nimport Network.Wai\nimport Network.HTTP.Types\nimport Network.Wai.Handler.Warp (run)\nimport System.Environment\nmain = do { a <- getArgs; if null a then putStrLn "hello" else run 8080 (\\_ r -> r (responseLBS status200 [] "hi")) }\n' > Main.hs
+	  printf 'cabal-version: 2.4\nname: h\nversion: 0.1.0.0\nexecutable h\n  main-is: Main.hs\n  build-depends: base, wai, warp, http-types\n  default-language: Haskell2010\n' > h.cabal
+	  mkdir $CABAL_DIR; : > $CABAL_DIR/config
+	  cabal --offline build; [ "$(runghc Main.hs)" = hello ]
+	''; installPhase = "mkdir -p $out/bin; cp $(cabal list-bin h) $out/bin/; [ $($out/bin/h) = hello ]"; }`)
+}
+
+func TestContract_Crystal(t *testing.T) {
+	hello(t, Need{Stack: "crystal"}, `
+	pkgs.stdenv.mkDerivation { name = "crystal-hello"; dontUnpack = true; nativeBuildInputs = [ pkgs.crystal pkgs.shards pkgs.pkg-config ]; buildPhase = ''
+	  export HOME=$TMPDIR
+	  shards --version
+	  printf 'require "http/server"\nrequire "json"\nrequire "yaml"\nrequire "xml"\nrequire "big"\nserver = HTTP::Server.new { |c| c.response.print "hi" }\nputs "hello #{BigInt.new(2)}"\n' > a.cr
+	  crystal build a.cr -o hello
+	''; installPhase = "mkdir -p $out/bin; cp hello $out/bin/; [ \"$($out/bin/hello)\" = 'hello 2' ]"; }`)
+}
+
+func TestContract_Libraries(t *testing.T) {
+	hello(t, Need{Stack: "static", Native: true, Roots: []string{"cmake", "devOpenssl", "devPostgresql", "devMysql", "devSqlite", "devUsual", "devCpp"}}, `
+	pkgs.stdenv.mkDerivation { name = "libraries-hello"; dontUnpack = true; nativeBuildInputs = [ pkgs.pkg-config pkgs.cmake ];
+	buildInputs = with pkgs; [ openssl libpq sqlite libyaml curl libffi libxml2 fmt nlohmann_json boost httplib libmysqlclient zlib ]; dontConfigure = true; buildPhase = ''
+	  printf '#include <openssl/ssl.h>\n#include <libpq-fe.h>\n#include <sqlite3.h>\n#include <yaml.h>\n#include <curl/curl.h>\n#include <ffi.h>\nint main() { return !(OpenSSL_version(0) && PQlibVersion() && sqlite3_libversion()); }\n' > a.c
+	  $CC a.c -o a $(pkg-config --cflags --libs openssl libpq sqlite3 yaml-0.1 libcurl libffi)
+	  printf '#include <fmt/core.h>\n#include <nlohmann/json.hpp>\n#include <boost/asio.hpp>\n#include <httplib.h>\nint main() { fmt::print("{}\\n", nlohmann::json{{"a", 1}}.dump()); }\n' > b.cc
+	  printf 'cmake_minimum_required(VERSION 3.20)\nproject(b CXX)\nfind_package(fmt REQUIRED)\nfind_package(nlohmann_json REQUIRED)\nfind_package(OpenSSL REQUIRED)\nfind_package(Boost REQUIRED)\nadd_executable(b b.cc)\ntarget_link_libraries(b fmt::fmt nlohmann_json::nlohmann_json OpenSSL::SSL)\ninstall(TARGETS b)\n' > CMakeLists.txt
+	  cmakeConfigurePhase; make; make install; cd ..
+	''; installPhase = "cp a $out/bin/; $out/bin/a; [ $($out/bin/b) = '{\"a\":1}' ]; [ -e ${lib.getDev pkgs.openssl}/include/openssl/ssl.h ]; [ -e ${lib.getLib pkgs.openssl}/lib/libssl.so.3 ]"; }`)
+}

@@ -116,3 +116,13 @@ func TestContract_NpmTools(t *testing.T) {
 		t.Errorf("pnpm: %s", got)
 	}
 }
+
+func TestContract_Small(t *testing.T) {
+	hello(t, Need{Stack: "cobol", Roots: []string{"caddy"}}, `
+	pkgs.stdenv.mkDerivation { name = "small-hello"; dontUnpack = true; nativeBuildInputs = [ pkgs.gnucobol pkgs.caddy pkgs.socat ]; buildPhase = ''
+	  export HOME=$TMPDIR
+	  printf '       IDENTIFICATION DIVISION.\n       PROGRAM-ID. HELLO.\n       PROCEDURE DIVISION.\n           DISPLAY "hello".\n           STOP RUN.\n' > a.cob
+	  cobc -x -o hello a.cob; [ "$(./hello 2>/dev/null)" = hello ]; cobc -m a.cob
+	  caddy version; socat -V
+	''; installPhase = "mkdir -p $out/bin; cp hello $out/bin/"; }`)
+}

@@ -54,6 +54,11 @@ rec {
   };
   patchelf = "${stage1}/wrapped/patchelf";
 
+  # The group that has a Debian package.
+  groupOf = name:
+    if lock.groups ? ${name} then name
+    else lib.head (lib.filter (g: lib.any (deb: deb.name == name) lock.groups.${g}.debs) (lib.attrNames lock.groups));
+
   # The groups that a group needs, direct ones first, without itself.
   closureOf = name:
     let visit = seen: n: if lib.elem n seen then seen else lib.foldl' visit (seen ++ [ n ]) lock.groups.${n}.deps;

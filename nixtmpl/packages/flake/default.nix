@@ -11,7 +11,7 @@ let
     // (if builtins.pathExists ./config.json then lib.importJSON ./config.json else { });
 
   bootstrap = import ./bootstrap.nix { inherit lib lock config system; };
-  inherit (bootstrap) stage0 fetch groups closureOf relocateGroup patchelf interpreter;
+  inherit (bootstrap) stage0 fetch groups closureOf groupOf relocateGroup patchelf interpreter;
 
   # A Debian group under the names that nixpkgs gives to packages.
   package = pname: group: groups.${group} // {
@@ -34,10 +34,11 @@ let
   builders = import ./builders.nix { inherit lib bash stdenv stdenvNoCC fetch; };
 
   toolchainArguments = {
-    inherit lib lock config system stage0 fetch groups closureOf relocateGroup patchelf interpreter bash;
+    inherit lib lock config system stage0 fetch groups closureOf groupOf relocateGroup patchelf interpreter bash;
     inherit (builders) runCommand;
   };
-  toolchains = import ./toolchains/cc.nix toolchainArguments
+  libraries = import ./toolchains/libraries.nix toolchainArguments;
+  toolchains = libraries.libraries // import ./toolchains/cc.nix toolchainArguments
     // import ./toolchains/go.nix toolchainArguments
     // import ./toolchains/node.nix (toolchainArguments // { inherit (toolchains) python3; })
     // import ./toolchains/python.nix toolchainArguments
@@ -47,6 +48,8 @@ let
     // import ./toolchains/lua.nix toolchainArguments
     // import ./toolchains/rust.nix toolchainArguments
     // import ./toolchains/java.nix toolchainArguments
+    // import ./toolchains/haskell.nix (toolchainArguments // { inherit (libraries) hookFor; })
+    // import ./toolchains/more.nix (toolchainArguments // { inherit (libraries) hookFor; })
     // import ./toolchains/make.nix (toolchainArguments // { inherit (toolchains) python3; })
     // import ./toolchains/beam.nix toolchainArguments
     // import ./toolchains/guile.nix toolchainArguments
@@ -73,8 +76,11 @@ let
     unzip = package "unzip" "unzip";
     file = package "file" "file";
     jq = package "jq" "jq";
-    curl = package "curl" "curl";
-    openssl = package "openssl" "openssl";
+    caddy = package "caddy" "caddy";
+    socat = package "socat" "socat";
+    hugo = package "hugo" "hugo";
+    zsh = package "zsh" "zsh";
+    valkey = package "valkey" "valkey-tools";
     tzdata = package "tzdata" "tzdata";
     zlib = package "zlib" "zlib1g" // {
       lib = builders.runCommand "zlib-lib" { } "mkdir -p $out/lib; ln -s ${groups.zlib1g}/lib/x86_64-linux-gnu/libz.so* $out/lib/"; # where nixpkgs has it

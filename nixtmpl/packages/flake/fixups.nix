@@ -10,21 +10,35 @@ let
   # One folder of headers, as other systems than Debian have them.
   developer = ''
     if [ -d include/x86_64-linux-gnu ]; then
-      for header in include/x86_64-linux-gnu/*; do
-        [ -e "include/''${header##*/}" ] || ln -s "x86_64-linux-gnu/''${header##*/}" "include/''${header##*/}"
+      (cd include/x86_64-linux-gnu && find . ! -type d) | while read -r header; do
+        [ ! -e "include/$header" ] || continue
+        mkdir -p "include/''${header%/*}"
+        ln -s "$out/include/x86_64-linux-gnu/''${header#./}" "include/$header"
       done
     fi
+    # lib/x.so leads to the library of another package
+    find lib -name '*.so' -type l 2>/dev/null | while read -r link; do
+      [ ! -e "$link" ] || continue
+      target=$(readlink "$link")
+      if found=$(look "/usr/lib/x86_64-linux-gnu/''${target##*/}"); then
+        ln -sfn "$found" "$link"
+        for version in "''${found%.so.*}".so.*; do [ -e "''${link%/*}/''${version##*/}" ] || ln -s "$version" "''${link%/*}/"; done
+      fi
+    done
   '';
 in
 # What maintainer scripts do on an installed system and a package cannot do
 # without, or what only costs space. Shell, run in $out by build/relocate.sh.
 {
-  byKind = name: lib.optionalString (lib.hasSuffix "-dev" name) developer;
+  byKind = name:
+    if lib.hasPrefix "libghc-" name then builtins.readFile ./fixups/ghc.sh
+    else lib.optionalString (lib.hasSuffix "dev" name) developer;
 
   ruby33 = builtins.readFile ./fixups/ruby.sh;
   php84 = builtins.readFile ./fixups/php.sh;
   perl5 = builtins.readFile ./fixups/perl.sh;
   erlang27 = builtins.readFile ./fixups/erlang.sh;
+  ghc96 = builtins.readFile ./fixups/ghc.sh;
   r45 = builtins.readFile ./fixups/r.sh;
 
   # What Debian's alternatives choose.

@@ -20,7 +20,8 @@ let
   # Attributes that tell something to nix expressions only.
   notForTheBuilder = [ "meta" "passthru" "pos" "env" "strictDeps" "checkInputs" "nativeCheckInputs" ];
 
-  clean = xs: lib.filter (x: x != null && x != "") (lib.flatten xs);
+  # Of a library with headers of its own, the output that has them.
+  clean = xs: map (x: x.forBuilding or x) (lib.filter (x: x != null && x != "") (lib.flatten xs));
 
   mkDerivationWith = compiler: argument:
     let

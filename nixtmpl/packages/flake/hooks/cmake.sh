@@ -4,6 +4,7 @@ for _input in ${buildInputs:-} ${propagatedBuildInputs:-} ${nativeBuildInputs:-}
 done
 export CMAKE_PREFIX_PATH
 unset _input
+NIX_LDFLAGS="${NIX_LDFLAGS:-} -rpath $out/lib"
 
 cmakeConfigurePhase() {
   runHook preConfigure
@@ -13,7 +14,7 @@ cmakeConfigurePhase() {
     cmakeDir=${cmakeDir:-..}
   fi
   cmake "${cmakeDir:-.}" -DCMAKE_BUILD_TYPE="${cmakeBuildType:-Release}" -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib \
-    -DCMAKE_SKIP_BUILD_RPATH=ON -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF ${cmakeFlags:-}
+    -DCMAKE_SKIP_RPATH=ON -DCMAKE_LIBRARY_ARCHITECTURE=x86_64-linux-gnu -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF ${cmakeFlags:-}
   runHook postConfigure
 }
 if [ -z "${dontUseCmakeConfigure:-}" ] && [ -z "${configurePhase:-}" ]; then configurePhase=cmakeConfigurePhase; fi
