@@ -16,8 +16,6 @@ func TestReal_Examples(t *testing.T) {
 		{"go", "main.go", "README.md"},
 		{"go-deps", "internal/greet/greet.go", "README.md"},
 		{"node", "server.js", "README.md"},
-		{"node-vite", "index.html", "README.md"},
-		{"go-vite", "web/index.html", "README.md"},
 		{"deno", "main.ts", "README.md"},
 		{"python-flask", "app.py", "README.md"},
 		{"static", "public/index.html", "README.md"},
