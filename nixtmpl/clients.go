@@ -28,6 +28,9 @@ var clients = []client{
 	{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
 	{"CARGO_REGISTRIES_CRATES_IO_INDEX", nil}, // cargo tells nobody: see cargoIndex
 	{"HACKAGE_REPOSITORY", nil},
+	{"HEX_MIRROR", nil},
+	{"RENV_CONFIG_REPOS_OVERRIDE", nil},
+	{"RestoreSources", nil}, // NuGet's, a property of MSBuild
 }
 
 // FetchEnv returns, as NAME=value, where the machine's own clients fetch from: go, npm and pip, each where it is installed
