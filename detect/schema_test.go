@@ -60,6 +60,8 @@ func (s schema) check(defs map[string]schema, at string, doc any) error {
 	switch doc := doc.(type) {
 	case string:
 		return s.is("string", at)
+	case bool:
+		return s.is("boolean", at)
 	case float64:
 		return s.is("integer", at)
 	case []any:
