@@ -3,7 +3,6 @@ package nixtmpl
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"hop3/detect"
 	"hop3/nixtmpl/packages"
@@ -172,7 +171,5 @@ func needJVM(p detect.Plan, r Resolution, n *packages.Need) {
 	if tool := toolOf(p); tool != "" {
 		n.Versions[toolRuntime(tool)] = ""
 	}
-	if strings.HasPrefix(r.Template, "java/maven") {
-		n.Versions["maven"] = ""
-	}
+	n.Roots = map[string][]string{"maven": {"mavenPlugins"}, "lein": {"clojure", "clojureLibraries"}}[toolOf(p)]
 }
