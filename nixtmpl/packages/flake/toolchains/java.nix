@@ -53,45 +53,97 @@ let
     };
   all = make "21" // make "25";
 
-  # Debian's tools find their jars by links between packages: they must share
-  # one folder.
-  shared = group: attributes: runCommand "${group}-${lock.groups.${group}.version}"
-    ({
-      inherit group;
-      package = groups.${group};
-      packages = map (g: groups.${g}) (closureOf group);
-      shell = "${bash}/bin/bash";
-    } // attributes);
+  # Debian's tools find their jars by links between packages: they must share one folder. Links to other packages point into
+  # it too, and a tool that looks for its home by the real path of its jars gets copies.
+  closuresOf = roots: map (g: groups.${g}) (lib.unique (lib.concatMap (g: [ g ] ++ closureOf g) roots));
   gather = ''
     mkdir -p $out/share $out/bin
-    for part in $package $packages; do
-      for folder in java ant groovy gradle maven maven-repo; do
+    for part in $packages; do
+      for folder in $folders; do
         [ ! -d $part/share/$folder ] || cp -rsn --no-preserve=mode $part/share/$folder $out/share/
       done
-      # a link to a link of another package
       (cd $part && find share -type l) | while read -r link; do
         case $(readlink $part/$link) in /*) ;; *) [ ! -L $out/$link ] || cp -Pf $part/$link $out/$link ;; esac
       done
     done
+    # wrap NAME PROGRAM: the Java of the environment, else the tool's own
+    wrap() {
+      printf '#!%s\nexport JAVA_HOME="''${JAVA_HOME-%s}" PATH="''${JAVA_HOME-%s}/bin:$PATH"\n%sexec %s %s "$@"\n' $shell $jdk/lib/openjdk $jdk/lib/openjdk "$environment" $shell $2 > $out/bin/$1
+      chmod +x $out/bin/$1
+    }
   '';
-  maven = lib.makeOverridable ({ jdk_headless }: shared "maven" { inherit jdk_headless; meta.mainProgram = "mvn"; pname = "maven"; inherit (lock.groups.maven) version; } (gather + ''
+  tool = pname: { roots ? [ pname ], folders ? [ "java" ], program ? pname, environment ? "" }: script: lib.makeOverridable
+    ({ jdk, ... }: runCommand "${pname}-${lock.groups.${pname}.version}"
+      {
+        inherit pname jdk folders environment;
+        inherit (lock.groups.${pname}) version;
+        package = groups.${pname};
+        packages = closuresOf roots;
+        shell = "${bash}/bin/bash";
+        meta.mainProgram = program;
+      }
+      (gather + script))
+    { jdk = all.jdk21; };
+
+  # Debian's jars as a Maven repository: beside their own version most have one called debian, which the poms name.
+  repository = name: roots: runCommand "${name}-repository" { packages = closuresOf roots; folders = [ "java" "maven-repo" ]; } (gather + ''
+    mv $out/share/maven-repo $out/repository
+    find $out/repository -type l ! -exec test -e {} \; -delete
+  '');
+  plugins = map (n: "libmaven-${n}-plugin-java") [ "clean" "resources" "compiler" "jar" "install" "deploy" "dependency" "shade" "assembly" ]
+    ++ [ "libsurefire-java" "libgoogle-gson-java" "libjackson2-databind-java" "libslf4j-java" "libservlet-api-java" ];
+
+  # Maven asks this repository first, then those of the project.
+  maven = tool "maven" { roots = [ "maven" ] ++ plugins; folders = [ "java" "maven" "maven-repo" ]; program = "mvn"; } ''
     home=$out/share/maven
-    rm $home/bin/* $home/conf
+    rm -rf $home/bin/* $home/conf
     cp -L $package/share/maven/bin/* $home/bin/
     cp -rL $package/share/maven/conf $home/conf
     chmod -R u+w $home
-    for tool in mvn mvnDebug; do
-      printf '#!%s\nexport JAVA_HOME="''${JAVA_HOME-%s}"\nexec %s "$@"\n' $shell $jdk_headless/lib/openjdk $home/bin/$tool > $out/bin/$tool
-      chmod +x $out/bin/$tool
-    done
-  '')) { jdk_headless = all.jdk21; };
-  gradle = lib.makeOverridable ({ java }: shared "gradle" { inherit java; meta.mainProgram = "gradle"; pname = "gradle"; inherit (lock.groups.gradle) version; } (gather + ''
-    home=$out/share/gradle
-    rm $home/bin/gradle
-    cp -L $package/share/gradle/bin/gradle $home/bin/
-    printf '#!%s\nexport JAVA_HOME="''${JAVA_HOME-%s}"\nexec %s "$@"\n' $shell $java/lib/openjdk $home/bin/gradle > $out/bin/gradle
-    chmod +x $out/bin/gradle
-  '')) { java = all.jdk21; };
+    cat > $home/conf/settings.xml <<END
+    <settings>
+      <profiles><profile>
+        <id>set</id>
+        <repositories><repository><id>set</id><url>file://$out/share/maven-repo</url><releases><checksumPolicy>ignore</checksumPolicy></releases></repository></repositories>
+        <pluginRepositories><pluginRepository><id>set</id><url>file://$out/share/maven-repo</url><releases><checksumPolicy>ignore</checksumPolicy></releases></pluginRepository></pluginRepositories>
+      </profile></profiles>
+      <activeProfiles><activeProfile>set</activeProfile></activeProfiles>
+    </settings>
+    END
+    wrap mvn $home/bin/mvn
+    wrap mvnDebug $home/bin/mvnDebug
+  '';
+  gradle = tool "gradle" { folders = [ "java" "ant" "groovy" "gradle" "maven" ]; } ''
+    cp -rL $out/share/gradle $out/gradle
+    cp -rL $out/share/java $out/java
+    chmod -R u+w $out/gradle $out/java $out/share
+    rm -rf $out/share
+    cp -L $package/share/gradle/bin/gradle $out/gradle/bin/
+    wrap gradle $out/gradle/bin/gradle
+  '';
+  kotlin = tool "kotlin" { folders = [ "java" "kotlin" ]; } ''
+    cp -rL $out/share/kotlin/kotlinc $out/kotlinc
+    chmod -R u+w $out/kotlinc
+    cp -L $package/share/kotlin/kotlinc/bin/* $out/kotlinc/bin/
+    rm -rf $out/share
+    for name in kotlin kotlinc; do wrap $name $out/kotlinc/bin/$name; done
+  '';
+  scala = tool "scala" { folders = [ "java" "scala" "scala-2.11" ]; } ''
+    cp -rL $out/share/scala-2.11 $out/scala
+    chmod -R u+w $out/scala
+    cp -L $package/share/scala/bin/* $out/scala/bin/
+    rm -rf $out/share
+    for name in scala scalac; do wrap $name $out/scala/bin/$name; done
+  '';
+  # Leiningen's own jar and, for projects, Debian's libraries.
+  clojureRepository = repository "clojure" [ "clojure" "libring-core-clojure" "libring-jetty-adapter-clojure" "libcompojure-clojure" "leiningen" ];
+  leiningen = tool "leiningen" { program = "lein"; folders = [ "java" "leiningen" ]; } ''
+    cp -L $package/bin/lein $out/share/lein
+    sed -i "s|/usr/share/|$out/share/|g" $out/share/lein
+    mkdir -p $out/nix-support
+    echo 'export JAVA_REPOSITORY=''${JAVA_REPOSITORY-file://${clojureRepository}/repository}' > $out/nix-support/setup-hook
+    wrap lein $out/share/lein
+  '';
 in
 all // {
   jdk = all.jdk21;
@@ -99,5 +151,5 @@ all // {
   jre = all.jre21;
   jre_headless = all.jre21;
   jre_minimal = all.jre21_minimal;
-  inherit maven gradle;
+  inherit maven gradle kotlin scala leiningen;
 }
