@@ -119,6 +119,23 @@ let
     chmod -R u+w $out/gradle $out/java $out/share
     rm -rf $out/share
     cp -L $package/share/gradle/bin/gradle $out/gradle/bin/
+    # Debian compiles the place of Gradle in, as a constant of one class: two bytes of length and the text.
+    cat > Place.java <<'END'
+    import java.nio.charset.StandardCharsets;
+    import java.nio.file.*;
+    class Place {
+      public static void main(String[] a) throws Exception {
+        try (var jar = FileSystems.newFileSystem(Path.of(a[0]))) {
+          Path file = jar.getPath("org/gradle/internal/installation/CurrentGradleInstallationLocator.class");
+          String text = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
+          String old = (char) 0 + "" + (char) a[1].length() + a[1];
+          if (!text.contains(old)) throw new Exception("no " + a[1]);
+          Files.write(file, text.replace(old, (char) 0 + "" + (char) a[2].length() + a[2]).getBytes(StandardCharsets.ISO_8859_1));
+        }
+      }
+    }
+    END
+    $jdk/bin/java Place.java $(echo $out/gradle/lib/gradle-core-api-[0-9]*.jar) /usr/share/gradle $out/gradle
     wrap gradle $out/gradle/bin/gradle
   '';
   kotlin = tool "kotlin" { folders = [ "java" "kotlin" ]; } ''
