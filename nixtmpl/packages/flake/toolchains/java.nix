@@ -63,9 +63,10 @@ let
         [ ! -d $part/share/$folder ] || cp -rsn --no-preserve=mode $part/share/$folder $out/share/
       done
       (cd $part && find share -type l) | while read -r link; do
-        case $(readlink $part/$link) in /*) ;; *) [ ! -L $out/$link ] || cp -Pf $part/$link $out/$link ;; esac
+        case $(readlink $part/$link) in /*) ;; *) [ ! -L $out/$link ] || cp -PfT $part/$link $out/$link ;; esac
       done
     done
+    find $out/share -xtype l -delete
     # wrap NAME PROGRAM: the Java of the environment, else the tool's own
     wrap() {
       printf '#!%s\nexport JAVA_HOME="''${JAVA_HOME-%s}" PATH="''${JAVA_HOME-%s}/bin:$PATH"\n%sexec %s %s "$@"\n' $shell $jdk/lib/openjdk $jdk/lib/openjdk "$environment" $shell $2 > $out/bin/$1
@@ -85,10 +86,13 @@ let
       (gather + script))
     { jdk = all.jdk21; };
 
-  # Debian's jars as a Maven repository: beside their own version most have one called debian, which the poms name.
-  repository = name: roots: runCommand "${name}-repository" { packages = closuresOf roots; folders = [ "java" "maven-repo" ]; } (gather + ''
-    mv $out/share/maven-repo $out/repository
-    find $out/repository -type l ! -exec test -e {} \; -delete
+  # Debian's Clojure libraries as a Maven repository: beside their own version most have one called debian, which the poms name.
+  clojureRepository = runCommand "clojure-repository" { packages = closuresOf [ "clojure" "libring-core-clojure" "libring-jetty-adapter-clojure" "libcompojure-clojure" "leiningen" ]; folders = [ "java" "maven-repo" ]; } (gather + ''
+    # Debian's poms ask for a Clojure of version debian, which it does not have.
+    cd $out/share/maven-repo/org/clojure/clojure
+    mkdir debian
+    cp 1.x/clojure-1.x.jar debian/clojure-debian.jar
+    sed 's|<version>1.x</version>|<version>debian</version>|' 1.x/clojure-1.x.pom > debian/clojure-debian.pom
   '');
   plugins = map (n: "libmaven-${n}-plugin-java") [ "clean" "resources" "compiler" "jar" "install" "deploy" "dependency" "shade" "assembly" ]
     ++ [ "libsurefire-java" "libgoogle-gson-java" "libjackson2-databind-java" "libslf4j-java" "libservlet-api-java" ];
@@ -119,23 +123,25 @@ let
     chmod -R u+w $out/gradle $out/java $out/share
     rm -rf $out/share
     cp -L $package/share/gradle/bin/gradle $out/gradle/bin/
-    # Debian compiles the place of Gradle in, as a constant of one class: two bytes of length and the text.
+    # Debian compiles two places in, as constants of classes: two bytes of length and the text.
     cat > Place.java <<'END'
     import java.nio.charset.StandardCharsets;
     import java.nio.file.*;
     class Place {
       public static void main(String[] a) throws Exception {
         try (var jar = FileSystems.newFileSystem(Path.of(a[0]))) {
-          Path file = jar.getPath("org/gradle/internal/installation/CurrentGradleInstallationLocator.class");
+          Path file = jar.getPath("org/gradle/internal/installation/" + a[1] + ".class");
           String text = new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
-          String old = (char) 0 + "" + (char) a[1].length() + a[1];
-          if (!text.contains(old)) throw new Exception("no " + a[1]);
-          Files.write(file, text.replace(old, (char) 0 + "" + (char) a[2].length() + a[2]).getBytes(StandardCharsets.ISO_8859_1));
+          if (!text.contains(constant(a[2]))) throw new Exception("no " + a[2]);
+          Files.write(file, text.replace(constant(a[2]), constant(a[3])).getBytes(StandardCharsets.ISO_8859_1));
         }
       }
+      static String constant(String s) { return "" + (char) 0 + (char) s.length() + s; }
     }
     END
-    $jdk/bin/java Place.java $(echo $out/gradle/lib/gradle-core-api-[0-9]*.jar) /usr/share/gradle $out/gradle
+    jar=$(echo $out/gradle/lib/gradle-core-api-[0-9]*.jar)
+    $jdk/bin/java Place.java $jar CurrentGradleInstallationLocator /usr/share/gradle $out/gradle
+    $jdk/bin/java Place.java $jar GradleInstallation /usr/share/java $out/java
     wrap gradle $out/gradle/bin/gradle
   '';
   kotlin = tool "kotlin" { folders = [ "java" "kotlin" ]; } ''
@@ -152,13 +158,11 @@ let
     rm -rf $out/share
     for name in scala scalac; do wrap $name $out/scala/bin/$name; done
   '';
-  # Leiningen's own jar and, for projects, Debian's libraries.
-  clojureRepository = repository "clojure" [ "clojure" "libring-core-clojure" "libring-jetty-adapter-clojure" "libcompojure-clojure" "leiningen" ];
   leiningen = tool "leiningen" { program = "lein"; folders = [ "java" "leiningen" ]; } ''
     cp -L $package/bin/lein $out/share/lein
     sed -i "s|/usr/share/|$out/share/|g" $out/share/lein
     mkdir -p $out/nix-support
-    echo 'export JAVA_REPOSITORY=''${JAVA_REPOSITORY-file://${clojureRepository}/repository}' > $out/nix-support/setup-hook
+    echo 'export JAVA_REPOSITORY=''${JAVA_REPOSITORY-file://${clojureRepository}/share/maven-repo}' > $out/nix-support/setup-hook
     wrap lein $out/share/lein
   '';
 in
