@@ -84,6 +84,10 @@ func planSources(t *tree, p *Plan, ext, compiler string) error {
 		tryMains(t, p, ".")
 		return nil
 	}
-	p.start("web", classCommand("", "app.jar", f.MainClass), Evidence{File: mains[0].file, Line: mains[0].line, Why: "main"}.String())
+	classPath := "app.jar"
+	if ext == ".scala" {
+		classPath += ":lib/*" // the language's own library
+	}
+	p.start("web", classCommand("", classPath, f.MainClass), Evidence{File: mains[0].file, Line: mains[0].line, Why: "main"}.String())
 	return nil
 }
