@@ -184,6 +184,42 @@ func TestUpdate_RefusesBadIndex(t *testing.T) {
 	}
 }
 
+// A suite that is away for one update is not thereby free to come back older.
+func TestUpdate_SuiteThatWasAwayKeepsItsDate(t *testing.T) {
+	m := newMirror(t)
+	s := m.open(t.TempDir())
+	const release = "debian/dists/trixie-updates/InRelease"
+	first := s.current().Dates["trixie-updates"]
+	away := m.files[release]
+	m.mu.Lock()
+	delete(m.files, release)
+	m.mu.Unlock()
+	if _, err := s.Update(t.Context(), testWriter{t}); err == nil {
+		if got := s.current().Dates["trixie-updates"]; first.IsZero() || !got.Equal(first) {
+			t.Fatalf("the date was %v, it is %v", first, got)
+		}
+	} else {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	m.files[release] = away
+	m.mu.Unlock()
+	keep := m.date
+	m.date = m.date.Add(-time.Hour)
+	m.sign(m.key)
+	older := m.files[release]
+	m.date = keep.Add(time.Minute)
+	m.sign(m.key)
+	m.mu.Lock()
+	m.files[release] = older
+	m.mu.Unlock()
+	_, err := s.Update(t.Context(), testWriter{t})
+	var bad *SignatureError
+	if !errors.As(err, &bad) || !strings.Contains(err.Error(), "older") {
+		t.Fatalf("an older suite came back: %v", err)
+	}
+}
+
 // Two processes that need the same share the work.
 func TestPrefetch_AtOnceFetchesOnce(t *testing.T) {
 	m := newMirror(t)
