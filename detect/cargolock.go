@@ -41,6 +41,12 @@ func (f *RustFacts) lock(t *tree, p *Plan, ws *workspace) error {
 	}
 	if !f.Lock {
 		if wants {
+			for _, c := range ws.packages {
+				for _, name := range c.external {
+					f.links(name)
+				}
+			}
+			slices.Sort(f.Libraries)
 			p.warn("Cargo.lock is not committed: the crates of the first build are kept until Cargo.toml changes; run cargo generate-lockfile and commit it")
 			return f.once(t)
 		}
@@ -87,7 +93,7 @@ func (f *RustFacts) once(t *tree) (err error) {
 
 // links adds what nixpkgs has of a library that a crate links.
 func (f *RustFacts) links(crate string) {
-	attr := map[string]string{"openssl-sys": "openssl", "libz-sys": "zlib", "pq-sys": "libpq", "libsqlite3-sys": "sqlite", "mysqlclient-sys": "libmysqlclient"}[crate]
+	attr := map[string]string{"openssl-sys": "openssl", "openssl": "openssl", "native-tls": "openssl", "libz-sys": "zlib", "pq-sys": "libpq", "libsqlite3-sys": "sqlite", "mysqlclient-sys": "libmysqlclient"}[crate]
 	if attr != "" && !slices.Contains(f.Libraries, attr) {
 		f.Libraries = append(f.Libraries, attr)
 	}
