@@ -36,6 +36,7 @@ func nodeViewOf(p detect.Plan, r Resolution) nodeView {
 	for _, t := range f.Tarballs {
 		v.Open, v.Addressed = v.Open || t.URL == "", v.Addressed || t.URL != ""
 	}
+	v.Open = v.Open || !v.Addressed
 	v.Graft = v.Packages && (v.Steps != "" || len(f.Manifests) > 1)
 	v.Dev = v.Packages && v.Steps != "" && f.DevPackages && !v.Site
 	v.Production = map[string]string{"npm": "--omit=dev", "pnpm": "--prod", "yarn": "--production", "bun": "--production", "yarn-berry": "--all --production"}[v.Kind]
