@@ -135,7 +135,7 @@ func (f *RFacts) locked(t *tree, lock renvLock) error {
 
 // readDCF reads DESCRIPTION: fields whose values go on in lines that begin with a blank.
 func readDCF(t *tree) (map[string]string, error) {
-	fields := map[string]string{}
+	parts := map[string][]string{}
 	last, n := "", 0
 	for line := range strings.Lines(string(t.source("DESCRIPTION"))) {
 		n++
@@ -143,13 +143,17 @@ func readDCF(t *tree) (map[string]string, error) {
 		switch key, value, ok := strings.Cut(text, ":"); {
 		case text == "" || text[0] == '#':
 		case (text[0] == ' ' || text[0] == '\t') && last != "":
-			fields[last] += " " + strings.TrimSpace(text)
+			parts[last] = append(parts[last], strings.TrimSpace(text))
 		case ok && !strings.ContainsAny(key, " \t"):
 			last = key
-			fields[key] = strings.TrimSpace(value)
+			parts[key] = []string{strings.TrimSpace(value)}
 		default:
 			return nil, &ParseError{File: "DESCRIPTION", Line: n, Msg: "no field: a line is Name: value, or goes on with a blank"}
 		}
+	}
+	fields := map[string]string{}
+	for key, list := range parts {
+		fields[key] = strings.Join(list, " ")
 	}
 	return fields, nil
 }
