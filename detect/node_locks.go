@@ -133,7 +133,7 @@ func readPnpmLock(file string, b []byte, facts *NodeFacts) error {
 	if doc.LockfileVersion == nil {
 		return &ParseError{File: file, Line: 1, Msg: "no lockfileVersion: run pnpm install and commit the lock file"}
 	}
-	seen := map[string]bool{}
+	seen, written := map[string]bool{}, pnpmIntegrities(b)
 	for _, key := range slices.Sorted(maps.Keys(doc.Packages)) {
 		item := doc.Packages[key]
 		if item.Resolution.Type == "directory" || !item.runs() {
@@ -144,7 +144,7 @@ func readPnpmLock(file string, b []byte, facts *NodeFacts) error {
 			return noIntegrity(file, key, item.Resolution.Type+item.Resolution.Tarball)
 		}
 		// The flake reads the file line by line, as pnpm writes it.
-		if !bytes.Contains(b, []byte("    resolution: {integrity: "+item.Resolution.Integrity)) {
+		if !written[item.Resolution.Integrity] {
 			return &ParseError{File: file, Msg: clip(key) + " is not as pnpm writes it: run pnpm install --lockfile-only and commit the file"}
 		}
 		if name := id[1] + "@" + id[2]; !seen[name] {
@@ -154,6 +154,19 @@ func readPnpmLock(file string, b []byte, facts *NodeFacts) error {
 		facts.InstallScripts = facts.InstallScripts || item.RequiresBuild && !compiledElsewhere(id[1])
 	}
 	return nil
+}
+
+// pnpmIntegrities are the hashes of the lines that pnpm writes them in.
+func pnpmIntegrities(b []byte) map[string]bool {
+	found := map[string]bool{}
+	for l := range bytes.Lines(b) {
+		if rest, ok := bytes.CutPrefix(l, []byte("    resolution: {integrity: ")); ok {
+			if end := bytes.IndexAny(rest, ",}"); end >= 0 {
+				found[string(rest[:end])] = true
+			}
+		}
+	}
+	return found
 }
 
 // readBunLock reads bun's text lock file: each package is ["name@version", registry, {about}, integrity].
