@@ -22,25 +22,19 @@ var (
 	byteUnits   = map[string]float64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 )
 
-// keepInputs keeps, with a path, what it was built of: toolchains and fetched
-// files of a release that lives are not fetched again by its next build.
-func keepInputs() []string {
-	return []string{"--option", "keep-derivations", "true", "--option", "keep-outputs", "true"}
-}
-
-// GC removes what neither a root keeps nor was needed to build what one keeps, and stops once it has freed maxFreed bytes;
+// GC removes what no root keeps, and stops once it has freed maxFreed bytes;
 // 0 means no limit. With dry nothing is removed and Bytes is 0.
 func (n *Nix) GC(ctx context.Context, maxFreed int64, dry bool) (Freed, error) {
 	var freed Freed
 	if dry {
-		dead, err := n.lines(ctx, n.nixStore, append([]string{"--gc", "--print-dead"}, keepInputs()...)...)
+		dead, err := n.lines(ctx, n.nixStore, "--gc", "--print-dead")
 		if err != nil {
 			return Freed{}, fmt.Errorf("list garbage: %w", err)
 		}
 		freed.Paths = dead
 		return freed, nil
 	}
-	args := append([]string{"--gc"}, keepInputs()...)
+	args := []string{"--gc"}
 	if maxFreed > 0 {
 		args = append(args, "--max-freed", strconv.FormatInt(maxFreed, 10))
 	}

@@ -38,7 +38,7 @@ func TestGC_NamesWhatItRemoved(t *testing.T) {
 	}
 }
 
-// What a release was built of survives: its next build needs no network.
+// What a release was built of survives (keep-outputs): its next build needs no network.
 func TestGC_KeepsWhatWasNeededToBuild(t *testing.T) {
 	n, err := Open(t.Context(), Options{StateDir: t.TempDir(), Offline: true, Bin: os.Getenv("HOP3_TEST_NIX")})
 	if err != nil {
