@@ -28,12 +28,3 @@ func (a *app) remove(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 }
-
-func (a *app) read(t *testing.T, file string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(a.dir, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}

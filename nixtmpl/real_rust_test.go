@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,4 +115,13 @@ func TestReal_CratesWithoutLock(t *testing.T) {
 	index, _ := crateRegistry(t, "tinyserver", "1.2.3", data)
 	r.Env = func() []string { return []string{"CARGO_REGISTRIES_CRATES_IO_INDEX=" + index} }
 	lifecycle(t, a, "src/main.rs", "README.md")
+}
+
+func (a *app) read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(a.dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
