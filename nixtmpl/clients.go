@@ -27,6 +27,8 @@ var clients = []client{
 	{"BUNDLE_MIRROR__ALL", []string{"bundle", "config", "get", "mirror.all", "--parseable"}}, // mirror.all=ADDRESS
 	{"PIP_TRUSTED_HOST", []string{"pip3", "config", "get", "global.trusted-host"}},
 	{"CARGO_REGISTRIES_CRATES_IO_INDEX", nil}, // cargo tells nobody: see cargoIndex
+	{"MAVEN_MIRROR_URL", nil},                 // mvn tells nobody either: see mavenMirror
+	{"COURSIER_REPOSITORIES", nil},
 	{"HACKAGE_REPOSITORY", nil},
 	{"HEX_MIRROR", nil},
 	{"RENV_CONFIG_REPOS_OVERRIDE", nil},
@@ -45,6 +47,8 @@ func FetchEnv(ctx context.Context, environ []string) []string {
 				values[i] = ask(ctx, environ, c.argv)
 			} else if values[i] == "" && strings.HasPrefix(c.name, "CARGO_") {
 				values[i] = cargoIndex(environ)
+			} else if values[i] == "" && c.name == "MAVEN_MIRROR_URL" {
+				values[i] = mavenMirror(environ)
 			}
 		})
 	}
