@@ -31,6 +31,8 @@ func (t exToken) is(text string) bool { return t.kind == exPunct && t.text == te
 // word reports whether t is a keyword of the language like do.
 func (t exToken) word(text string) bool { return t.kind == exIdent && t.text == text }
 
+const exMost = 40_000 // tokens of a file; a lock file with 500 packages has half as many
+
 // exTokens splits Elixir source. The error is a [*ParseError] with the line where what does not end begins.
 func exTokens(file string, src []byte) ([]exToken, error) {
 	l := &exLexer{src: bytes.TrimPrefix(src, bom), line: 1}
@@ -42,6 +44,9 @@ func exTokens(file string, src []byte) ([]exToken, error) {
 		}
 		if !ok {
 			return list, nil
+		}
+		if len(list) == exMost {
+			return nil, &ParseError{File: file, Line: l.start, Msg: "too long to be a manifest"}
 		}
 		list = append(list, t)
 	}
