@@ -153,11 +153,6 @@ func (r *lockReader) checksum(text string, n int) error {
 	return nil
 }
 
-// has reports whether the lock file holds a gem.
-func (l gemLock) has(name string) bool {
-	return slices.ContainsFunc(l.gems, func(g LockedGem) bool { return g.Name == name })
-}
-
 // reachable returns the names of the gems that roots need, with roots.
 func (l gemLock) reachable(roots []string) map[string]bool {
 	needs := map[string][]string{}

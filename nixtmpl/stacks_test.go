@@ -31,7 +31,7 @@ func setForCases() RenderOptions {
 			"java": {"11", "17", "21"}, "maven": {"3.9"}, "gradle": {"7", "8"}, "kotlin": {"2.1"}, "scala": {"2.13"}, "sbt": {"1.10"}, "leiningen": {"2.11"}, "clojure-tools": {"1.12"},
 		},
 		Packages: map[string]map[string]string{
-			"ruby":    {"sinatra": "4.1.1", "puma": "6.6.0", "rackup": "2.1.0", "rack": "3.1.20"},
+			"ruby":    {"sinatra": "4.1.1", "puma": "6.6.0", "rackup": "2.1.0", "rack": "3.1.20", "rails": "7.2.2"},
 			"perl":    {"Mojolicious": "9.39", "Plack": "1.0051", "Starman": "0.4017", "Dancer2": "1.1.2"},
 			"haskell": {"aeson": "2.1.2.1", "hspec": "2.10", "http-types": "0.12.4", "scotty": "0.20.1", "text": "2.0.2", "wai": "3.2.4", "warp": "3.3.31"},
 			"lua":     {"luasocket": "3.1.0", "luafilesystem": "1.8.0"},
