@@ -50,6 +50,13 @@ in
   bash = "ln -sf bash bin/sh";
   gawk = "ln -sf gawk bin/awk";
 
+  # A process has no /usr/share/zoneinfo.
+  ruby-tzinfo = ''
+    zones=$(look /usr/share/zoneinfo)
+    sed -i "s|DEFAULT_SEARCH_PATH = \['/usr/share/zoneinfo'|DEFAULT_SEARCH_PATH = ['$zones'|" share/rubygems-integration/all/gems/tzinfo-*/lib/tzinfo/data_sources/zoneinfo_data_source.rb
+    grep -q "'$zones'" share/rubygems-integration/all/gems/tzinfo-*/lib/tzinfo/data_sources/zoneinfo_data_source.rb
+  '';
+
   # Pages that only errors of a developer show.
   libmojolicious-perl = "find -L share -type l -exec rm {} +";
 
