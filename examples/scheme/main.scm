@@ -9,7 +9,6 @@
   (values '((content-type . (text/plain)))
           (greeting (uri-path (request-uri request)))))
 
-(sigaction SIGTERM (lambda (signal) (primitive-_exit 0)))
 (run-server handler 'http
             (list #:host (or (getenv "HOST") "127.0.0.1")
                   #:port (string->number (or (getenv "PORT") "8080"))))

@@ -76,8 +76,8 @@ func TestParseLock_RefusesDamage(t *testing.T) {
 	}
 	text := string(b)
 	for name, bad := range map[string]string{
-		"not json": "{", "empty": "{}", "version": strings.Replace(text, `"version": 1`, `"version": 9`, 1),
-		"file name":  strings.Replace(text, `"file": "bash`, `"file": "../bash`, 1),
+		"not json": "{", "empty": "{}", "version": strings.Replace(text, `"version":1`, `"version":9`, 1),
+		"file name":  strings.Replace(text, `{"name":"bash",`, `{"file":"../bash","name":"bash",`, 1),
 		"dependency": strings.Replace(text, `"glibc"`, `"nolibc"`, 1),
 	} {
 		if _, err := parseLock([]byte(bad)); err == nil {

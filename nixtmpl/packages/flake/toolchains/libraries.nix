@@ -32,11 +32,13 @@ let
           inherit pname version;
           hook = hookFor pname ([ devGroup ] ++ map groupOf also);
           group = groups.${devGroup};
+          programs = if bin == null then null else groups.${groupOf bin};
         } ''
         mkdir -p $out/nix-support
         echo $hook $(cat $hook/nix-support/more-inputs) > $out/nix-support/propagated-build-inputs
         for folder in include share; do [ ! -d $group/$folder ] || ln -s $group/$folder $out/; done
         [ ! -d $group/lib ] || ln -s $group/lib $out/lib
+        [ -z "''${programs:-}" ] || ln -s $programs/bin $out/bin # an input's programs are at hand, in nixpkgs too
       '';
       main = if bin == null then libs else groups.${groupOf bin} // { inherit pname version; };
     in
