@@ -88,8 +88,8 @@ func newIssuer(o Options, covers func(string) bool, httpAddr, httpsAddr string) 
 		DisableHTTPChallenge: o.ACME.noHTTP, DisableTLSALPNChallenge: o.ACME.noALPN,
 	})
 	i.config.Issuers = []certmagic.Issuer{i.acme}
+	i.reconcile() // before the first handshake: what is certified already must not be answered with a self-signed certificate
 	i.wg.Go(i.follow)
-	i.change()
 	return i, nil
 }
 
