@@ -100,7 +100,7 @@ func startFramework(t *tree, p *Plan, pkg packageJSON) {
 		p.start("web", "react-router-serve ./build/server/index.js", "@react-router/serve")
 	case pkg.depends("@remix-run/serve"):
 		p.start("web", "remix-serve ./build/server/index.js", "@remix-run/serve")
-	case pkg.depends("@tanstack/react-start", "@tanstack/solid-start"):
+	case pkg.depends("@tanstack/react-start", "@tanstack/solid-start") && pkg.depends("nitro", "nitropack", "@tanstack/nitro-v2-vite-plugin", "vinxi"):
 		p.start("web", "node .output/server/index.mjs", "tanstack start")
 	case pkg.depends("@nestjs/core"):
 		p.start("web", "node dist/main", "nest")

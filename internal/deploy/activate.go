@@ -30,6 +30,7 @@ type activation struct {
 	times   *timings // where to write how long it took, may be nil
 	ticket  *ticket  // of a build, which can be cancelled until it passes
 	trusted bool     // it was live before: no probation
+	failed  string   // why the release that it replaces is withdrawn; "" retires it
 }
 
 // activate makes a release live: it records it, runs its release command,
@@ -122,6 +123,8 @@ func (p *Pipeline) promote(a activation, number int) error {
 				if a.pushed {
 					app.Pushed = r.Commit
 				}
+			case r.Status == state.Live && a.failed != "":
+				r.Status, r.Error = state.Withdrawn, a.failed // a rollback does not choose it
 			case r.Status == state.Live:
 				r.Status = state.Retired
 			}

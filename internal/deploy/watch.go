@@ -114,34 +114,18 @@ func (p *Pipeline) withdraw(w probation, why string) {
 	reason := fmt.Sprintf("%s after it replaced v%d", why, w.previous)
 	rel := old
 	rel.By, rel.Change, rel.Error = r.By, fmt.Sprintf("return to v%d: v%d %s", w.previous, w.release, why), ""
-	rel, err = p.activate(p.base, r.Talk, activation{app: w.app, release: rel, config: old.Config, trusted: true})
+	rel, err = p.activate(p.base, r.Talk, activation{app: w.app, release: rel, config: old.Config, trusted: true, failed: reason})
 	result := "ok"
 	if err != nil {
 		result = err.Error()
 		log.WithError(err).Error("the previous release could not be put back: " + why)
 	} else {
 		log.Warnf("v%d put back as v%d: %s", w.previous, rel.Number, why)
-		p.markWithdrawn(w, reason)
 		p.Access.Say(w.app, w.release, fmt.Sprintf("v%d withdrawn: %s; v%d is live again as v%d", w.release, why, w.previous, rel.Number))
 	}
 	event := state.Event{At: time.Now().UTC(), Who: r.By, App: w.app, What: fmt.Sprintf("return from v%d to v%d: %s", w.release, w.previous, why), Result: result}
 	if err := p.Store.Record(event); err != nil {
 		log.WithError(err).Error("event not recorded")
-	}
-}
-
-// markWithdrawn keeps a rollback from choosing the release.
-func (p *Pipeline) markWithdrawn(w probation, reason string) {
-	_, err := p.Store.Update(w.app, func(a *state.App) error {
-		for i := range a.Releases {
-			if r := &a.Releases[i]; r.Number == w.release && r.Status == state.Retired {
-				r.Status, r.Error = state.Withdrawn, reason
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		p.Log.WithField("app", w.app).WithError(err).Error("the withdrawn release was not marked")
 	}
 }
 
