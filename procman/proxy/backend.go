@@ -19,8 +19,8 @@ var errClosed = errors.New("backend closed")
 // there, and the idle connections to it. One Backend stays the same value
 // for as long as its instance runs, through any number of routes.
 type Backend struct {
-	name          string
-	network, addr string
+	name    string
+	connect Dial
 
 	inflight     atomic.Int64
 	retired      atomic.Bool
@@ -39,13 +39,25 @@ type Backend struct {
 	reaper *time.Timer
 }
 
+// A Dial makes one connection to a backend. It ends when ctx does, whose
+// deadline is Limits.Dial away. It may run in several goroutines at once.
+type Dial func(ctx context.Context) (net.Conn, error)
+
 // NewBackend returns the backend that listens at addr, "host:port" or
 // "unix:/path". The name, such as "web.1", appears in the access log.
 func NewBackend(name, addr string) *Backend {
-	b := &Backend{name: name, network: "tcp", addr: addr, zero: make(chan struct{}, 1), active: map[*upConn]struct{}{}}
+	network := "tcp"
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		b.network, b.addr = "unix", path
+		network, addr = "unix", path
 	}
+	d := net.Dialer{KeepAlive: -1} // the peer is on this machine and its end is seen
+	return NewBackendDial(name, func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, network, addr) })
+}
+
+// NewBackendDial is NewBackend for what cannot be reached by an address of this
+// network namespace.
+func NewBackendDial(name string, dial Dial) *Backend {
+	b := &Backend{name: name, connect: dial, zero: make(chan struct{}, 1), active: map[*upConn]struct{}{}}
 	b.life, b.cut = context.WithCancel(context.Background()) // ended by Close, or by Drain when its time is over
 	return b
 }
@@ -194,6 +206,7 @@ func (t *rareTransports) close() {
 }
 
 func (b *Backend) dial(ctx context.Context, timeout time.Duration) (net.Conn, error) {
-	d := net.Dialer{Timeout: timeout, KeepAlive: -1} // the peer is on this machine and its end is seen
-	return d.DialContext(ctx, b.network, b.addr)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return b.connect(ctx)
 }

@@ -24,11 +24,12 @@ import (
 func BenchmarkRouter(b *testing.B) {
 	for _, size := range []int{100, 64 << 10} {
 		app := canned(b, "web.1", fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size)))
+		addr := addrOf(b, app)
 		f := startFront(b, Options{})
 		f.point(b, Route{Backends: []*Backend{app}})
-		peers := map[string]string{"reverseproxy": startReverseProxy(b, app.addr)}
-		if addr := startNginx(b, app.addr); addr != "" {
-			peers["nginx"] = addr
+		peers := map[string]string{"reverseproxy": startReverseProxy(b, addr)}
+		if nginx := startNginx(b, addr); nginx != "" {
+			peers["nginx"] = nginx
 		}
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
 			took := map[string]time.Duration{}

@@ -348,8 +348,9 @@ func TestDifferential(t *testing.T) {
 			}
 		})
 		f.point(t, Route{Backends: []*Backend{b}})
+		addr := addrOf(t, b)
 		oracle := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(pr *httputil.ProxyRequest) {
-			pr.SetURL(&url.URL{Scheme: "http", Host: b.addr})
+			pr.SetURL(&url.URL{Scheme: "http", Host: addr})
 		}, Transport: &http.Transport{DisableCompression: true}, ErrorLog: log.New(io.Discard, "", 0), ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(502) }})
 		for _, method := range []string{"GET", "HEAD", "POST"} {
 			got, want := digest(t, f.addr, method), digest(t, oracle.Listener.Addr().String(), method)

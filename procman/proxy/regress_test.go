@@ -114,3 +114,26 @@ func TestDrain_StaleToken(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBackend_DialsByItsFunction(t *testing.T) {
+	app := canned(t, "web.1", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	dials := 0
+	b := NewBackendDial("web.1", func(ctx context.Context) (net.Conn, error) {
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("a connection may take for ever")
+		}
+		dials++
+		return app.connect(ctx)
+	})
+	t.Cleanup(b.Close)
+	f := startFront(t, Options{})
+	f.point(t, Route{Backends: []*Backend{b}})
+	for range 2 {
+		res, body := f.get(t, "/")
+		wantStatus(t, res, 200)
+		wantContains(t, body, "ok")
+	}
+	if dials != 1 {
+		t.Errorf("%d connections for two requests", dials)
+	}
+}

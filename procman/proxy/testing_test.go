@@ -136,6 +136,17 @@ func canned(t testing.TB, name, response string) *Backend {
 	})
 }
 
+// addrOf returns where an app of rawApp listens.
+func addrOf(t testing.TB, b *Backend) string {
+	t.Helper()
+	c, err := b.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.RemoteAddr().String()
+}
+
 func (f *front) point(t testing.TB, rt Route) {
 	t.Helper()
 	if rt.App == "" {
