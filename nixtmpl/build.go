@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"hop3/detect"
 	"hop3/nixtmpl/nix"
@@ -229,6 +230,10 @@ func (b *Builder) unexpected(err error, found map[string]string) []nix.Mismatch 
 // need is what a plan takes of the offline package set.
 func need(p detect.Plan, r Resolution) packages.Need {
 	n := packages.Need{Stack: p.Stack, Python: r.PythonAttrs}
+	for _, attr := range p.Manifest.Build.Packages { // postgresql_17 is of the root postgresql; nix fetches what is none by itself
+		root, _, _ := strings.Cut(strings.ReplaceAll(attr, "_", "."), ".")
+		n.Roots = append(n.Roots, root)
+	}
 	if f := rules()[p.Stack].need; f != nil {
 		f(p, r, &n)
 	}

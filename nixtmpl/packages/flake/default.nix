@@ -53,6 +53,7 @@ let
     // import ./toolchains/make.nix (toolchainArguments // { inherit (toolchains) python3; })
     // import ./toolchains/beam.nix toolchainArguments
     // import ./toolchains/guile.nix toolchainArguments
+    // import ./toolchains/databases.nix toolchainArguments
     // import ./toolchains/r.nix toolchainArguments
     // import ./toolchains/tools.nix (toolchainArguments // { inherit (toolchains) nodejs; });
 
@@ -80,7 +81,6 @@ let
     socat = package "socat" "socat";
     hugo = package "hugo" "hugo";
     zsh = package "zsh" "zsh";
-    valkey = package "valkey" "valkey-tools";
     tzdata = package "tzdata" "tzdata";
     zlib = package "zlib" "zlib1g" // {
       lib = builders.runCommand "zlib-lib" { } "mkdir -p $out/lib; ln -s ${groups.zlib1g}/lib/x86_64-linux-gnu/libz.so* $out/lib/"; # where nixpkgs has it

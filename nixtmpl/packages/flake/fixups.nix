@@ -60,6 +60,8 @@ in
   # Pages that only errors of a developer show.
   libmojolicious-perl = "find -L share -type l -exec rm {} +";
 
+  postgresql17 = builtins.readFile ./fixups/postgresql.sh;
+
   # The marker forbids pip to install anywhere; it is about a system's Python.
   python313 = ''
     ln -sf python3.13 bin/python3
