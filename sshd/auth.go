@@ -4,7 +4,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"strings"
+	"regexp"
 	"sync"
 
 	"github.com/gliderlabs/ssh"
@@ -17,6 +17,8 @@ type Identity struct {
 	Name string
 	// Fingerprint is that of the proved key, as "SHA256:…".
 	Fingerprint string
+	// Key is what was proved: a public key, or a *ssh.Certificate of it.
+	Key gossh.PublicKey
 }
 
 // provedKey is where the key that logged in stands in the Permissions of its
@@ -33,11 +35,37 @@ func (c *conn) identify(sc *gossh.ServerConn) Identity {
 	if !ok {
 		return Identity{}
 	}
-	name, ok := c.srv.opts.Lookup(key, c.RemoteAddr())
-	if !ok || name == "" {
+	name, err := c.srv.opts.Lookup(key, c.RemoteAddr())
+	if err != nil || name == "" {
 		return Identity{}
 	}
-	return Identity{Name: name, Fingerprint: gossh.FingerprintSHA256(key)}
+	return Identity{Name: name, Fingerprint: gossh.FingerprintSHA256(bare(key)), Key: key}
+}
+
+// bare is the key that a certificate is about, or the key itself.
+func bare(key gossh.PublicKey) gossh.PublicKey {
+	if cert, ok := key.(*gossh.Certificate); ok {
+		return cert.Key
+	}
+	return key
+}
+
+// forced returns the command that a certificate allows alone, whatever is asked for; see PROTOCOL.certkeys of OpenSSH.
+func (i Identity) forced() (string, bool) {
+	if cert, ok := i.Key.(*gossh.Certificate); ok {
+		command, ok := cert.CriticalOptions["force-command"]
+		return command, ok
+	}
+	return "", false
+}
+
+// mayPty reports whether the holder may have a terminal: who has a certificate, if that says so.
+func (i Identity) mayPty() bool {
+	if cert, ok := i.Key.(*gossh.Certificate); ok {
+		_, ok := cert.Extensions["permit-pty"]
+		return ok
+	}
+	return true
 }
 
 // minRSABits is the least that is accepted of an RSA key: NIST SP 800-131A.
@@ -66,20 +94,20 @@ func keyAlgorithms() []string {
 	}
 }
 
-// offered decides about a key that the client has only named. Everything is
-// let through to be proved but certificates, which need an authority that we
-// do not have; a client goes on with the plain key then. It must decide
-// nothing else and remember nothing: the key may be anybody's.
-func offered(ctx ssh.Context, key ssh.PublicKey) bool {
+// offered decides about a key or certificate that the client has only named.
+// Everything is let through to be proved. It must decide nothing and remember
+// nothing: the key may be anybody's.
+func offered(ctx ssh.Context, _ ssh.PublicKey) bool {
 	connOf(ctx).tried.Store(true)
-	_, certificate := key.(*gossh.Certificate)
-	return !certificate
+	return true
 }
 
 // config is the x/crypto configuration of one connection.
 func (s *Server) config(ctx ssh.Context) *gossh.ServerConfig {
 	c := connOf(ctx)
+	var early gossh.ServerPreAuthConn
 	return &gossh.ServerConfig{
+		PreAuthConnCallback:     func(p gossh.ServerPreAuthConn) { early = p },
 		Config:                  algorithms(),
 		PublicKeyAuthAlgorithms: keyAlgorithms(),
 		MaxAuthTries:            s.limits.AuthTries,
@@ -92,24 +120,34 @@ func (s *Server) config(ctx ssh.Context) *gossh.ServerConfig {
 			return c.proved(key)
 		},
 		AuthLogCallback: func(_ gossh.ConnMetadata, method string, err error) {
-			if err != nil && method != "none" { // "none" asks which methods there are
-				c.tried.Store(true)
+			if err == nil || method == "none" { // "none" asks which methods there are
+				return
+			}
+			c.tried.Store(true)
+			if m := weakAlgorithm.FindStringSubmatch(err.Error()); m != nil && early != nil {
+				// The client is told or gone.
+				_ = early.SendAuthBanner(complaint(fmt.Sprintf("signatures of the type %s are refused: they rest on SHA-1 or short keys", m[1]),
+					"use a newer ssh client, or another key: ssh-keygen -t ed25519"))
 			}
 		},
 	}
 }
 
+// weakAlgorithm is how the library says that the client uses an algorithm that
+// is not among keyAlgorithms.
+var weakAlgorithm = regexp.MustCompile(`^ssh: algorithm "([a-z0-9@.-]{1,64})" not accepted$`)
+
 // proved decides about a key that the client has proved to hold. The result
 // is a new object for each key: what is said of one never stands for another.
 func (c *conn) proved(key gossh.PublicKey) (*gossh.Permissions, error) {
-	fp := gossh.FingerprintSHA256(key)
-	if bits := rsaBits(key); bits > 0 && bits < minRSABits {
+	fp := gossh.FingerprintSHA256(bare(key))
+	if bits := rsaBits(bare(key)); bits > 0 && bits < minRSABits {
 		return nil, refused(fp, complaint(
 			fmt.Sprintf("the RSA key %s has %d bits, %d are the least", fp, bits, minRSABits),
 			"make a new one: ssh-keygen -t ed25519"))
 	}
-	if name, ok := c.srv.opts.Lookup(key, c.RemoteAddr()); !ok || name == "" {
-		return nil, c.refuseUnknown(fp)
+	if name, err := c.srv.opts.Lookup(key, c.RemoteAddr()); err != nil || name == "" {
+		return nil, c.refuseUnknown(gossh.FingerprintSHA256(key), err)
 	}
 	for _, other := range c.unknown {
 		c.srv.quiet.add(other)
@@ -121,22 +159,30 @@ func (c *conn) proved(key gossh.PublicKey) (*gossh.Permissions, error) {
 // refuseUnknown refuses the key and tells its owner, once. Whoever got in with
 // another key afterwards is spared the message from then on: a client offers
 // its keys in its own order, every time.
-func (c *conn) refuseUnknown(fp string) error {
+func (c *conn) refuseUnknown(fp string, why error) error {
 	c.unknown = append(c.unknown, fp)
 	if c.srv.quiet.has(fp) {
 		return refused(fp, "")
 	}
-	c.log.Infof("unknown ssh key %s refused", fp)
-	if c.srv.opts.Unknown == nil {
-		return refused(fp, complaint("the key "+fp+" is not known here", ""))
+	if why == nil {
+		why = fmt.Errorf("the key %s is not known here", fp)
 	}
-	return refused(fp, c.srv.opts.Unknown(fp))
+	c.log.Infof("ssh login refused: %v", why)
+	return refused(fp, complaint(why.Error(), hint(why)))
+}
+
+// hint is what an error says to do.
+func hint(err error) string {
+	if h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		return h.Hint()
+	}
+	return ""
 }
 
 func refused(fp, message string) error {
-	if message != "" && !strings.HasSuffix(message, "\n") {
-		message += "\n"
-	}
 	return &gossh.BannerError{Err: fmt.Errorf("refuse key %s", fp), Message: message}
 }
 

@@ -222,42 +222,13 @@ func TestAuth_ShortRSAKeyIsRefusedWithReason(t *testing.T) {
 	}
 }
 
-func TestAuth_CertificateIsNoKey(t *testing.T) {
-	b := start(t, Options{})
-	key := signer(t, b.key("id", "ann"))
-	cert := &gossh.Certificate{
-		Key: key.PublicKey(), CertType: gossh.UserCert, ValidPrincipals: []string{"root"},
-		ValidBefore: gossh.CertTimeInfinity,
-	}
-	if err := cert.SignCert(rand.Reader, key); err != nil {
-		t.Fatal(err)
-	}
-	cs, err := gossh.NewCertSigner(cert, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.know(cert, "admin") // even so
-	if c, err := b.dial(cs); err == nil {
-		c.Close()
-		t.Error("a certificate was accepted")
-	}
-	c, err := b.dial(cs, key)
-	if err != nil {
-		t.Fatalf("the plain key after it: %v", err)
-	}
-	defer c.Close()
-	if out, _ := open(t, c).Output("whoami"); !strings.HasPrefix(string(out), "ann ") {
-		t.Errorf("got %q", out)
-	}
-}
-
 func TestAuth_LookupThatPanicsDeniesAndServes(t *testing.T) {
 	var first atomic.Bool
-	b := start(t, Options{Lookup: func(gossh.PublicKey, net.Addr) (string, bool) {
+	b := start(t, Options{Lookup: func(gossh.PublicKey, net.Addr) (string, error) {
 		if first.CompareAndSwap(false, true) {
 			panic("boom")
 		}
-		return "ann", true
+		return "ann", nil
 	}})
 	key := signer(t, b.key("id", ""))
 	if c, err := b.dial(key); err == nil {

@@ -29,6 +29,7 @@ type gate struct {
 	preAuth   int
 	addrs     map[netip.Prefix]*counts
 	offenders map[netip.Prefix]*offence
+	keys      map[string]int // sessions by fingerprint
 }
 
 type counts struct{ preAuth, all int }
@@ -40,7 +41,27 @@ type offence struct {
 }
 
 func newGate(l Limits, now func() time.Time) *gate {
-	return &gate{limits: l, now: now, addrs: map[netip.Prefix]*counts{}, offenders: map[netip.Prefix]*offence{}}
+	return &gate{limits: l, now: now, addrs: map[netip.Prefix]*counts{}, offenders: map[netip.Prefix]*offence{}, keys: map[string]int{}}
+}
+
+// begin counts a session of the key, unless it has as many as it may.
+func (g *gate) begin(fingerprint string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.keys[fingerprint] >= g.limits.SessionsPerKey {
+		return false
+	}
+	g.keys[fingerprint]++
+	return true
+}
+
+// ended takes back what begin has counted.
+func (g *gate) ended(fingerprint string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.keys[fingerprint]--; g.keys[fingerprint] == 0 {
+		delete(g.keys, fingerprint)
+	}
 }
 
 // seat is the place of one connection in the gate. Its methods are idempotent.

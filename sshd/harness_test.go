@@ -59,16 +59,13 @@ func start(t testing.TB, o Options) *rig {
 	logger.SetLevel(logrus.DebugLevel)
 	o.HostKey, o.Log = host, logger
 	if o.Lookup == nil {
-		o.Lookup = func(k gossh.PublicKey, _ net.Addr) (string, bool) {
+		o.Lookup = func(k gossh.PublicKey, _ net.Addr) (string, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			name, ok := b.known[string(k.Marshal())]
-			return name, ok
-		}
-	}
-	if o.Unknown == nil {
-		o.Unknown = func(fp string) string {
-			return " !     the key " + fp + " is not known here\n       an admin adds it: keys:add NAME"
+			if name, ok := b.known[string(k.Marshal())]; ok {
+				return name, nil
+			}
+			return "", stranger(gossh.FingerprintSHA256(k))
 		}
 	}
 	if o.Handle == nil {
@@ -93,6 +90,12 @@ func start(t testing.TB, o Options) *rig {
 	})
 	return b
 }
+
+// stranger is the error about a key that the test server does not know.
+type stranger string
+
+func (s stranger) Error() string { return "the key " + string(s) + " is not known here" }
+func (s stranger) Hint() string  { return "an admin adds it: keys:add NAME" }
 
 // commands is what the test server can do.
 func commands(ctx context.Context, c *Call) int {

@@ -35,6 +35,9 @@ type Limits struct {
 	// Sessions is how many channels may be open on one connection: 10, as
 	// OpenSSH's MaxSessions.
 	Sessions int
+	// SessionsPerKey is how many commands one key may run at a time, over all
+	// connections and addresses: 100, for a CI farm with one key.
+	SessionsPerKey int
 	// EnvVars is how many environment variables a session may set: 16, and
 	// EnvBytes how long each may be: 4 KiB.
 	EnvVars, EnvBytes int
@@ -60,6 +63,7 @@ func (l Limits) withDefaults() Limits {
 	or(&l.Penalty, 5*time.Second)
 	or(&l.PenaltyMax, 10*time.Minute)
 	or(&l.Sessions, 10)
+	or(&l.SessionsPerKey, 100)
 	or(&l.EnvVars, 16)
 	or(&l.EnvBytes, 4<<10)
 	or(&l.CommandBytes, 128<<10)

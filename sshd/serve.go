@@ -1,7 +1,6 @@
 package sshd
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -57,12 +56,7 @@ func (ses *session) run() (code int) {
 	}
 	args, err := ses.words()
 	if err != nil {
-		var hinted interface{ Hint() string }
-		do := ""
-		if errors.As(err, &hinted) {
-			do = hinted.Hint()
-		}
-		say(talk, complaint(err.Error(), do))
+		say(talk, complaint(err.Error(), hint(err)))
 		return exitUsage
 	}
 	call.Args = args

@@ -46,14 +46,13 @@ var (
 type Options struct {
 	// HostKey is what the server proves itself with; see LoadHostKey.
 	HostKey gossh.Signer
-	// Lookup names the owner of a key that the client has proved to hold. It
-	// is asked at login and again for each session, so that a key that was
-	// removed or has expired starts nothing more on a connection that it has.
-	// Several goroutines call it.
-	Lookup func(key gossh.PublicKey, remote net.Addr) (name string, ok bool)
-	// Unknown is what the owner of an unknown key gets to read, given the
-	// key's SHA256 fingerprint. Nil means a plain sentence.
-	Unknown func(fingerprint string) string
+	// Lookup names the owner of a key that the client has proved to hold, or
+	// of a certificate, as *ssh.Certificate, of which nothing else has been
+	// checked: not who signed it, nor its validity. An error is told to the
+	// client, with its Hint() if it has one. Lookup is asked at login and again
+	// for each session, so that a key that was removed or has expired starts
+	// nothing more on a connection that it has. Several goroutines call it.
+	Lookup func(key gossh.PublicKey, remote net.Addr) (name string, err error)
 	// Handle serves one call and returns its exit status; what is outside
 	// 0..254 becomes 254. ctx ends when the client is gone (ErrClientGone),
 	// or when Shutdown has waited long enough (ErrStopping).

@@ -58,6 +58,10 @@ func (s *Server) openSession(srv *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 		return
 	}
 	defer s.work.Done()
+	if !s.gate.begin(who.Fingerprint) {
+		_ = nc.Reject(gossh.ResourceShortage, "too many commands run with your key, try again later") // told or gone
+		return
+	}
 	ses := &session{
 		conn: c, who: who, env: map[string]string{},
 		resize: make(chan Window, 1), signals: make(chan string, signalBuffer),
@@ -89,7 +93,10 @@ const closingSessions = 100
 // release makes room for another session. A command that goes on although its
 // client has gone keeps its place: else hanging up would start ever more.
 func (ses *session) release() {
-	ses.released.Do(func() { ses.conn.running.Add(-1) })
+	ses.released.Do(func() {
+		ses.conn.running.Add(-1)
+		ses.conn.srv.gate.ended(ses.who.Fingerprint)
+	})
 }
 
 // signalBuffer is how many signals wait for a call that does not look; more
@@ -201,9 +208,13 @@ func (ses *session) start(req *gossh.Request) bool {
 	if req.Type != "shell" && gossh.Unmarshal(req.Payload, &line) != nil {
 		return false
 	}
-	if req.Type == "subsystem" {
+	forced, isForced := ses.who.forced()
+	switch {
+	case isForced:
+		ses.command = forced
+	case req.Type == "subsystem":
 		ses.subsystem = line.Value
-	} else {
+	default:
 		ses.command = line.Value
 	}
 	if !ses.conn.srv.beginCall() { // ended by serve
@@ -241,7 +252,7 @@ func (ses *session) askPty(payload []byte) bool {
 		Cols, Rows, Width, Height uint32
 		Modes                     string
 	}
-	if ses.started || ses.pty || gossh.Unmarshal(payload, &req) != nil {
+	if ses.started || ses.pty || !ses.who.mayPty() || gossh.Unmarshal(payload, &req) != nil {
 		return false
 	}
 	ses.pty = true

@@ -3,17 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
 
+	"hop3/internal/access"
 	"hop3/internal/command"
+	"hop3/internal/config"
 	"hop3/internal/state"
 	"hop3/procman/sandbox"
 	"hop3/sshd"
@@ -86,31 +87,48 @@ func addUnderFreeName(keys *state.Keys, k state.Key) error {
 	return keys.Add(k)
 }
 
-// lookup names the owner of a proved key, if it may be used now from there.
-func (s *server) lookup(key gossh.PublicKey, remote net.Addr) (string, bool) {
-	k, ok, err := s.store.Keys().ByFingerprint(gossh.FingerprintSHA256(key))
-	if err != nil {
-		s.log.WithError(err).Error("keys cannot be read; nobody is let in")
-		return "", false
+// trust has certificates accepted as the settings say.
+func (s *server) trust(c config.Config) error {
+	t := &access.Authorities{Principals: map[string]access.Rights{}}
+	for name, p := range c.Principals {
+		role, err := state.ParseRole(p.Role)
+		if err != nil {
+			return fmt.Errorf("read principals.%s: %w", name, err)
+		}
+		t.Principals[name] = access.Rights{Role: role, Apps: p.Apps}
 	}
-	addr, err := netip.ParseAddrPort(remote.String())
-	if !ok || err != nil || !k.Usable(addr.Addr(), time.Now()) {
-		return "", false
+	if c.UserCA != "" {
+		var err error
+		if t.CAs, err = access.ReadCAs(c.UserCA); err != nil {
+			return err
+		}
 	}
-	return k.Name, true
+	s.keys.Trust(t)
+	return nil
 }
 
-// unknownKey is what the owner of an unknown key reads.
-func unknownKey(fingerprint string) string {
-	return fmt.Sprintf(" !     hop3 does not know this key: %s\n       an admin adds it with: ssh -p PORT hop3@HOST keys:add NAME < key.pub\n       or on the server itself: hop3 admin add NAME < key.pub\n", fingerprint)
+// lookup names the owner of a proved key or certificate, if it may be used now from there.
+func (s *server) lookup(key gossh.PublicKey, remote net.Addr) (string, error) {
+	k, err := s.find(key, remote)
+	return k.Name, err
+}
+
+// find returns the rights of a proved key or certificate, or an error for its owner to read.
+func (s *server) find(key gossh.PublicKey, remote net.Addr) (state.Key, error) {
+	k, err := s.keys.Find(key, remote)
+	if _, ok := errors.AsType[*access.Refused](err); err != nil && !ok {
+		s.log.WithError(err).Error("keys cannot be read; nobody is let in")
+		err = &access.Refused{What: "the server cannot read its keys", Mend: "its log has the details"}
+	}
+	return k, err
 }
 
 // handle serves one call over ssh and returns its exit code.
 func (s *server) handle(ctx context.Context, c *sshd.Call) int {
 	// The key is looked up again: it may have lost its rights since login.
-	k, ok, err := s.store.Keys().ByFingerprint(c.Who.Fingerprint)
-	if err != nil || !ok {
-		_, _ = io.WriteString(c.Err, unknownKey(c.Who.Fingerprint)) // a caller that cannot be told has gone
+	k, err := s.find(c.Who.Key, c.Remote)
+	if err != nil {
+		_, _ = fmt.Fprintf(c.Lines(c.Err), " !     %v\n", err) // a caller that cannot be told has gone
 		return command.ExitUnknownKey
 	}
 	session := &command.Session{Who: k.Name, Key: k, Remote: c.Remote, In: c.In, Out: c.Lines(c.Out), Err: c.Lines(c.Err), RawOut: c.Out, Signals: c.Signals, Stopping: c.Stopping}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"hop3/internal/access"
 	"hop3/internal/certs"
 	"hop3/internal/command"
 	"hop3/internal/config"
@@ -79,6 +80,7 @@ type server struct {
 	store    *state.Store
 	access   *procman.AccessLog
 	certs    *certs.Set // nil without HTTPS
+	keys     *access.Access
 	router   *proxy.Router
 	procs    *procman.Supervisor
 	pipeline *deploy.Pipeline
@@ -110,7 +112,10 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	if err != nil {
 		return nil, err
 	}
-	s = &server{c: c, log: log, store: store}
+	s = &server{c: c, log: log, store: store, keys: access.New(store.Keys())}
+	if err := s.trust(c); err != nil {
+		return nil, err
+	}
 	s.access = procman.NewAccessLog(func(app string) string { return filepath.Join(store.AppDir(app), "logs") })
 	routing := proxy.Options{Log: log, AccessLog: s.access.Line}
 	if err := s.openCerts(&routing); err != nil {
@@ -135,7 +140,7 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	if err != nil {
 		return nil, err
 	}
-	s.ssh = sshd.New(sshd.Options{HostKey: host, Lookup: s.lookup, Unknown: unknownKey, Handle: s.handle, Log: log})
+	s.ssh = sshd.New(sshd.Options{HostKey: host, Lookup: s.lookup, Handle: s.handle, Log: log})
 	return s, nil
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // reloadable are the settings that SIGHUP changes in a running server.
-var reloadable = []string{"admin_key", "autocreate", "min_free", "releases_kept"}
+var reloadable = []string{"admin_key", "autocreate", "min_free", "releases_kept", "user_ca", "principals"}
 
 // obeySignals serves SIGHUP and SIGUSR2 until ctx ends.
 func (s *server) obeySignals(ctx context.Context) {
@@ -55,8 +55,12 @@ func (s *server) reload() {
 		}
 	}
 	s.c.AdminKey, s.c.Autocreate, s.c.MinFree, s.c.Releases = c.AdminKey, c.Autocreate, c.MinFree, c.Releases
+	s.c.UserCA, s.c.Principals = c.UserCA, c.Principals
 	if err := addAdmins(s.store, c.AdminKey); err != nil {
 		s.log.WithError(err).Error("admin keys were not added")
+	}
+	if err := s.trust(c); err != nil {
+		s.log.WithError(err).Error("the authorities of certificates stay as they were")
 	}
 	s.commands.SetAutocreate(c.Autocreate)
 	s.pipeline.SetLimits(int64(c.MinFree), c.Releases)
@@ -68,7 +72,7 @@ func changedKeys(old, now config.Config) []string {
 	var keys []string
 	a, b := reflect.ValueOf(old), reflect.ValueOf(now)
 	for i := range a.NumField() {
-		if !a.Field(i).Equal(b.Field(i)) {
+		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
 			keys = append(keys, a.Type().Field(i).Tag.Get("toml"))
 		}
 	}

@@ -30,6 +30,7 @@ var imports = map[string][]string{
 	"procman/shim":      {"procman/sandbox"},
 	"procman":           {"procman/proxy", "procman/sandbox", "procman/shim"},
 	"internal/arch":     {},
+	"internal/access":   {"internal/state"},
 	"internal/acmetest": {},
 	"internal/pypitest": {},
 	"internal/certs":    {"internal/acmetest"}, // for its tests

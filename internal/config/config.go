@@ -35,6 +35,12 @@ type Config struct {
 	LogFormat string `toml:"log_format"` // "text", "json" or "" (text on a terminal)
 	StopApps  bool   `toml:"stop_apps"`
 
+	// Who may log in with a certificate: a file with the public keys of the
+	// authorities, and what its principals may do beside those that are names
+	// of keys.
+	UserCA     string               `toml:"user_ca"`
+	Principals map[string]Principal `toml:"principals"`
+
 	Autocreate   bool     `toml:"autocreate"`
 	MaxPushSize  Size     `toml:"max_push_size"`
 	Ports        Ports    `toml:"ports"`
@@ -61,6 +67,12 @@ type Config struct {
 	GoProxy     string `toml:"go_proxy"`
 	PipIndex    string `toml:"pip_index"`
 	Keyring     string `toml:"keyring"` // that signs the Debian mirror's index
+}
+
+// A Principal is what a certificate that names it may do.
+type Principal struct {
+	Role string   `toml:"role"`
+	Apps []string `toml:"apps"` // empty: all
 }
 
 // Default returns the settings of a server that is told nothing.
@@ -171,6 +183,14 @@ func (c *Config) check() error {
 	}
 	if c.Builds < 1 || c.Releases < 1 {
 		return errors.New("builds and releases_kept are at least 1")
+	}
+	if c.UserCA == "" && len(c.Principals) > 0 {
+		return errors.New("principals without user_ca: no authority certifies them")
+	}
+	for name, p := range c.Principals {
+		if p.Role == "" || p.Role == "admin" && len(p.Apps) > 0 {
+			return fmt.Errorf("principals.%s needs a role, and apps only with another than admin", name)
+		}
 	}
 	return c.checkTLS()
 }

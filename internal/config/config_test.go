@@ -49,6 +49,9 @@ func TestLoad_Errors(t *testing.T) {
 		"bad directory":    {text: "acme_directory = \"http://x\"\n", args: []string{"--https", ":443", "--acme-email", "a@b"}, want: "acme_directory \"http://x\" is not an https address"},
 		"directory alone":  {text: "acme_directory = \"https://x\"\n", want: "without --acme-email"},
 		"bad https":        {args: []string{"--https", "443"}, want: "--https \"443\" is not an address"},
+		"principals alone": {text: "[principals.ops]\nrole = \"operate\"\n", want: "principals without user_ca"},
+		"limited admin":    {text: "user_ca = \"x\"\n[principals.ops]\nrole = \"admin\"\napps = [\"a\"]\n", want: "principals.ops needs a role"},
+		"unknown right":    {text: "user_ca = \"x\"\n[principals.ops]\nfrom = 1\n", want: "unknown key \"principals.ops.from\""},
 		"unknown packages": {args: []string{"--packages", "arch"}, want: "want nixpkgs or debian"},
 	} {
 		t.Run(name, func(t *testing.T) {

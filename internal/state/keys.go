@@ -1,6 +1,7 @@
 package state
 
 import (
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -94,8 +95,31 @@ func ParsePublicKey(text []byte) (public, fingerprint, comment string, rest []by
 	if err != nil {
 		return "", "", "", nil, &Invalid{What: "that is not an OpenSSH public key", Rule: "one line like: ssh-ed25519 AAAA… name, as in ~/.ssh/id_ed25519.pub"}
 	}
+	if err := CheckKey(key); err != nil {
+		return "", "", "", nil, err
+	}
 	line := string(gossh.MarshalAuthorizedKey(key))
 	return line[:len(line)-1], gossh.FingerprintSHA256(key), comment, rest, nil
+}
+
+// minRSABits is the least that is accepted of an RSA key: NIST SP 800-131A.
+const minRSABits = 2048
+
+// CheckKey refuses a key that the SSH server would not let log in.
+func CheckKey(key gossh.PublicKey) error {
+	const mend = "make a new key: ssh-keygen -t ed25519"
+	if _, ok := key.(*gossh.Certificate); ok {
+		return &Invalid{What: "this is a certificate, not a public key", Rule: "name who has signed it in server.toml: user_ca = \"/etc/hop3/user_ca.pub\"; or give the key itself"}
+	}
+	if key.Type() == gossh.InsecureKeyAlgoDSA {
+		return &Invalid{What: "this is a DSA key, which is too weak", Rule: mend}
+	}
+	if ck, ok := key.(gossh.CryptoPublicKey); ok {
+		if pub, ok := ck.CryptoPublicKey().(*rsa.PublicKey); ok && pub.N.BitLen() < minRSABits {
+			return &Invalid{What: fmt.Sprintf("this RSA key has %d bits, %d are the least", pub.N.BitLen(), minRSABits), Rule: mend}
+		}
+	}
+	return nil
 }
 
 type keyFileJSON struct {
