@@ -140,6 +140,11 @@ func (a *app) folders(r *Release) error {
 		}
 	}
 	a.dir, a.logs = r.RunDir, r.LogDir
+	return r.dataFolder()
+}
+
+// dataFolder makes the folder that r's processes see as /data, which is theirs.
+func (r *Release) dataFolder() error {
 	if r.DataDir == "" {
 		return nil
 	}
@@ -147,11 +152,11 @@ func (a *app) folders(r *Release) error {
 		return nil // its owner may be what the operator wants
 	}
 	if err := os.MkdirAll(r.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make data folder of app %s: %w", a.name(), err)
+		return fmt.Errorf("make data folder of app %s: %w", r.App, err)
 	}
 	if os.Geteuid() == 0 && r.UID != 0 {
 		if err := os.Chown(r.DataDir, r.UID, r.UID); err != nil {
-			return fmt.Errorf("give data folder to app %s: %w", a.name(), err)
+			return fmt.Errorf("give data folder to app %s: %w", r.App, err)
 		}
 	}
 	return nil

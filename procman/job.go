@@ -302,6 +302,9 @@ func numberOf(name string) uint64 {
 
 // oneOff is the sandbox of a one-off process called name.
 func (s *Supervisor) oneOff(rel *Release, name string, c RunSpec) (sandbox.Spec, error) {
+	if err := rel.dataFolder(); err != nil { // the release command comes before the first swap
+		return sandbox.Spec{}, err
+	}
 	extra := map[string]string{}
 	for _, kv := range c.Env {
 		k, v, ok := strings.Cut(kv, "=")
