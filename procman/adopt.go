@@ -290,8 +290,14 @@ func (a *app) boot(ctx context.Context, missing []*instance, r *Release) error {
 func (a *app) bootOne(ctx context.Context, i *instance, r *Release) error {
 	var proc *shim.Instance
 	var port int
-	if err := a.do(func() { proc, port = i.shim, i.port }); err != nil {
+	var alone bool
+	if err := a.do(func() { proc, port, alone = i.shim, i.port, i.proc.Exclusive }); err != nil {
 		return err
+	}
+	if alone { // the server died in an exchange: the other release's instance is being stopped
+		if err := a.awaitEarlier(ctx, map[slot]bool{i.slot: true}); err != nil {
+			return err
+		}
 	}
 	if proc == nil {
 		return a.revive(ctx, i, r)

@@ -1,6 +1,7 @@
 package procman
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -25,7 +26,7 @@ func (w *swap) exchange(ctx context.Context) error {
 	if len(slots) == 0 {
 		return nil
 	}
-	if err := w.awaitEarlier(ctx, slots); err != nil {
+	if err := a.awaitEarlier(ctx, slots); err != nil {
 		return err
 	}
 	if err := a.do(func() {
@@ -49,17 +50,20 @@ func (w *swap) exchange(ctx context.Context) error {
 		})
 	}
 	all.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := cmp.Or(context.Cause(ctx), a.sup.at(StepPaused)); err != nil {
 		return fmt.Errorf("swap %s: %w", a.name(), err)
 	}
-	return w.startThose(ctx, func(i *instance) bool { return slots[i.slot] })
+	if err := w.startThose(ctx, func(i *instance) bool { return slots[i.slot] }); err != nil {
+		return err
+	}
+	return a.sup.at(StepExchanged)
 }
 
-// awaitEarlier waits for instances in slots that an earlier swap let go and that have not ended yet.
-func (w *swap) awaitEarlier(ctx context.Context, slots map[slot]bool) error {
+// awaitEarlier waits for instances in slots that were let go and have not ended yet.
+func (a *app) awaitEarlier(ctx context.Context, slots map[slot]bool) error {
 	var earlier []*instance
-	if err := w.app.do(func() {
-		for i := range w.app.extra {
+	if err := a.do(func() {
+		for i := range a.extra {
 			if i.leaving && slots[i.slot] {
 				earlier = append(earlier, i)
 			}

@@ -1,6 +1,7 @@
 package procman
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,11 +28,18 @@ func (a *app) start(ctx context.Context, i *instance, r *Release, note func(stri
 	}
 	u.note = note
 	defer close(u.i.starting)
+	if err := a.sup.at(StepRecorded); err != nil {
+		return startError(i.slot.String(), r, err)
+	}
 	proc, err := u.execute(ctx)
 	if err != nil {
 		return startError(i.slot.String(), r, err)
 	}
+	_ = a.sup.at(StepStarted) // a server can die here; nothing can fail
 	if err := a.do(func() { a.attach(i, proc) }); err != nil {
+		return err
+	}
+	if err := a.sup.at(StepAttached); err != nil {
 		return err
 	}
 	if err := u.ready(ctx, proc); err != nil {
@@ -54,7 +62,7 @@ func (a *app) start(ctx context.Context, i *instance, r *Release, note func(stri
 	}); off != nil {
 		return off
 	}
-	return err
+	return cmp.Or(err, a.sup.at(StepReady))
 }
 
 func ended(p *shim.Instance) bool {
@@ -284,6 +292,7 @@ func (a *app) letGo(i *instance) {
 	}
 	if i.backend != nil { // changed by the owner only while it is not leaving
 		a.drain(ctx, i)
+		_ = a.sup.at(StepDrained)
 		if a.do(func() { i.set(Stopping); a.changed() }) != nil {
 			return
 		}
@@ -293,6 +302,7 @@ func (a *app) letGo(i *instance) {
 		if ctx.Err() != nil {
 			return // the next supervisor finds it in the record
 		}
+		_ = a.sup.at(StepStopped)
 	}
 	a.do(func() { //nolint:errcheck // it fails only when the supervisor ends
 		i.detach()

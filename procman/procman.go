@@ -59,9 +59,10 @@ type Options struct {
 	Ports     PortRange // zero: DefaultPorts
 	Isolation string    // IsolationNone to do without a sandbox; anything else requires it
 	Log       logrus.FieldLogger
-	Defaults  sandbox.Limits // for process types that set none
-	Parallel  int            // instances that are being executed at once; 0: four per core
-	LogBudget int64          // bytes per app; 0: LogBudget
+	Defaults  sandbox.Limits   // for process types that set none
+	Parallel  int              // instances that are being executed at once; 0: four per core
+	LogBudget int64            // bytes per app; 0: LogBudget
+	Fault     func(Step) error // called at each step of a swap, by tests; its error fails the step
 }
 
 // Supervisor runs the processes of all apps. Its methods may be called from any goroutine.

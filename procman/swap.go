@@ -1,6 +1,7 @@
 package procman
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -94,6 +95,9 @@ func (w *swap) run(ctx context.Context, restart func(slot) bool) error {
 	if err := w.plan(ctx, restart); err != nil {
 		return err
 	}
+	if err := w.app.sup.at(StepPlanned); err != nil {
+		return w.undo(ctx, err)
+	}
 	if err := w.startAll(ctx); err != nil {
 		return w.undo(ctx, err)
 	}
@@ -103,10 +107,12 @@ func (w *swap) run(ctx context.Context, restart func(slot) bool) error {
 	if err := w.commit(ctx); err != nil {
 		return w.undo(ctx, err)
 	}
+	_ = w.app.sup.at(StepCommitted) // from here on nothing fails
 	retired, err := w.install()
 	if err != nil {
 		return err
 	}
+	_ = w.app.sup.at(StepInstalled)
 	for _, i := range retired {
 		removed := slices.Contains(w.diff.remove, i.slot)
 		if w.o.Wait && await(outer, i.gone) != nil {
@@ -205,7 +211,7 @@ func (w *swap) commit(ctx context.Context) error {
 	if err := w.check(); err != nil {
 		return err
 	}
-	if err := context.Cause(ctx); err != nil {
+	if err := cmp.Or(context.Cause(ctx), w.app.sup.at(StepClaimed)); err != nil {
 		return fmt.Errorf("swap %s: %w", w.app.name(), err)
 	}
 	if w.o.Commit == nil {

@@ -43,10 +43,28 @@ func (p *Pipeline) activate(ctx context.Context, talk *Talk, a activation) (stat
 		return rel, err
 	}
 	defer p.prune(a.app)
-	if err := p.start(ctx, talk, a, rel); err != nil {
+	err = p.at(stepPending)
+	if err == nil {
+		err = p.start(ctx, talk, a, rel)
+	}
+	if err != nil {
 		return rel, errors.Join(err, p.fail(a.app, rel.Number, err))
 	}
 	return rel, nil
+}
+
+// The steps of an activation around those of its swap.
+const (
+	stepPending  procman.Step = "pending"  // the release is recorded
+	stepReleased procman.Step = "released" // its release command has run
+)
+
+// at tells Options.Fault that a step is reached.
+func (p *Pipeline) at(step procman.Step) error {
+	if p.Fault == nil {
+		return nil
+	}
+	return p.Fault(step)
 }
 
 func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel state.Release) error {
@@ -66,6 +84,9 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 		if err := p.releaseCommand(ctx, talk, run, rel.ReleaseCommand); err != nil {
 			return err
 		}
+	}
+	if err := p.at(stepReleased); err != nil {
+		return err
 	}
 	a.times.release = time.Since(began)
 	talk.Step("Starting %s", formationText(run))

@@ -46,6 +46,8 @@ type Options struct {
 	KeepReleases int
 	Builds       int    // at once
 	OSV          string // where the records for Audit are; "" has none
+
+	Fault func(procman.Step) error // called at each step of an activation, by tests; its error fails the step
 }
 
 // A Pipeline conducts deploys. Its methods may be called at once.
