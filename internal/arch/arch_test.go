@@ -25,10 +25,11 @@ var imports = map[string][]string{
 	"nixtmpl/nix":       {},
 	"nixtmpl/packages":  {"nixtmpl/nix"},
 	"nixtmpl":           {"detect", "detect/constraint", "nixtmpl/nix", "nixtmpl/packages", "internal/pypitest"}, // the last for its tests
+	"procman/netns":     {},
 	"procman/proxy":     {},
 	"procman/sandbox":   {},
 	"procman/shim":      {"procman/sandbox"},
-	"procman":           {"procman/proxy", "procman/sandbox", "procman/shim"},
+	"procman":           {"procman/netns", "procman/proxy", "procman/sandbox", "procman/shim"},
 	"internal/arch":     {},
 	"internal/access":   {"internal/state"},
 	"internal/acmetest": {},
