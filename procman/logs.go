@@ -111,6 +111,17 @@ type logWriter struct {
 	line []byte
 }
 
+// A LogLine is a record as programs read it: one document a line.
+type LogLine struct {
+	Version int    `json:"version"`
+	Time    string `json:"time"`
+	Process string `json:"process"` // "web.1"
+	Release int    `json:"release"`
+	Stream  string `json:"stream"` // stdout, stderr or system
+	Text    string `json:"text"`
+	Partial bool   `json:"partial,omitempty"` // the line goes on in the next record
+}
+
 const textTime = "2006-01-02T15:04:05.000000Z"
 
 func (o *logWriter) write(r *shim.Record) error {
@@ -119,14 +130,7 @@ func (o *logWriter) write(r *shim.Record) error {
 		text = plainText(text)
 	}
 	if o.json {
-		b, err := json.Marshal(struct {
-			Time    string `json:"time"`
-			Process string `json:"process"`
-			Release int    `json:"release"`
-			Stream  string `json:"stream"`
-			Text    string `json:"text"`
-			Partial bool   `json:"partial,omitempty"`
-		}{r.Time.UTC().Format(textTime), r.Process, r.Release, streamName(r.Stream), string(text), r.Partial})
+		b, err := json.Marshal(LogLine{1, r.Time.UTC().Format(textTime), r.Process, r.Release, streamName(r.Stream), string(text), r.Partial})
 		if err != nil {
 			return fmt.Errorf("write log record: %w", err)
 		}

@@ -110,7 +110,7 @@ func TestLogs_JSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"time": "2026-11-23T15:00:09.000000Z", "process": "web.1", "release": 1.0, "stream": "stdout", "text": "a9"}
+	want := map[string]any{"version": 1.0, "time": "2026-11-23T15:00:09.000000Z", "process": "web.1", "release": 1.0, "stream": "stdout", "text": "a9"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"hop3/internal/config"
+	"hop3/internal/manual"
 	"hop3/internal/state"
 )
 
@@ -54,14 +55,14 @@ func admin(_ context.Context, args []string, io stdio) error {
 }
 
 // A helpError asks for a command's flags to be shown.
-type helpError struct{ flags string }
+type helpError struct{ flags []string }
 
 func (e *helpError) Error() string { return "help" }
 
 // asUsage tells a mistake in a command line from the wish for help.
 func asUsage(set *pflag.FlagSet, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
-		return &helpError{set.FlagUsages()}
+		return &helpError{manual.Flags(set)}
 	}
 	return &usageError{err.Error(), "see --help"}
 }

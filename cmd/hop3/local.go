@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -308,6 +309,7 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 // printVersion prints the versions of hop3, its commit, Go and nix.
 func printVersion(ctx context.Context, args []string, io stdio) error {
 	set := newFlags("version")
+	asJSON := set.Bool("json", false, "answer as one JSON document")
 	if err := set.Parse(args); err != nil {
 		return asUsage(set, err)
 	}
@@ -316,6 +318,15 @@ func printVersion(ctx context.Context, args []string, io stdio) error {
 		if v, err := nix.ParseVersion(string(out)); err == nil {
 			nixVersion = v.String()
 		}
+	}
+	if *asJSON {
+		return json.NewEncoder(io.out).Encode(struct {
+			Version int    `json:"version"`
+			Hop3    string `json:"hop3"`
+			Commit  string `json:"commit"`
+			Go      string `json:"go"`
+			Nix     string `json:"nix"`
+		}{1, version, commit, runtime.Version(), nixVersion})
 	}
 	_, err := fmt.Fprintf(io.out, "hop3 %s commit %s %s nix %s\n", version, commit, runtime.Version(), nixVersion)
 	return err

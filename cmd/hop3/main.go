@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"hop3/nixtmpl/nix"
@@ -45,30 +47,6 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// A localCommand is one that this machine carries out itself.
-type localCommand struct {
-	usage, short string
-	run          func(ctx context.Context, args []string, io stdio) error
-}
-
-func localCommands() map[string]localCommand {
-	return map[string]localCommand{
-		"serve":    {"[--data DIR] [--ssh ADDR] [--http ADDR] …", "run the server", serve},
-		"detect":   {"[DIR] [--json] [--explain]", "say what stack a folder is, and why", detectDir},
-		"flake":    {"[DIR]", "print the flake.nix that a push would build", flakeDir},
-		"build":    {"[DIR]", "build a folder as a push would, print the store path", buildDir},
-		"shell":    {"[DIR] [-- COMMAND…]", "the app's development shell: the toolchain of its build", devShell},
-		"local":    {"[DIR] [TYPE…] [--port N]", "build a folder and run its processes here", runLocal},
-		"doctor":   {"[--json]", "check this machine", doctor},
-		"admin":    {"add NAME [--role ROLE] < KEY.pub | list | remove NAME", "manage keys on the server's own machine", admin},
-		"packages": {"list | update | prefetch STACK…", "the offline package set", packageSet},
-		"version":  {"", "print the version", printVersion},
-	}
-}
-
-// order is how the help lists the local commands.
-var order = []string{"serve", "detect", "flake", "build", "shell", "local", "doctor", "admin", "packages", "version"}
-
 func run(ctx context.Context, args []string, io stdio) int {
 	if len(args) == 0 || args[0] == "help" && len(args) == 1 || args[0] == "--help" || args[0] == "-h" {
 		help(io.out)
@@ -77,25 +55,19 @@ func run(ctx context.Context, args []string, io stdio) int {
 	if args[0] == probeCommand {
 		return tell(io.err, nix.ProbeMain())
 	}
-	cmd, ok := localCommands()[args[0]]
-	if !ok {
+	table := localCommands()
+	i := slices.IndexFunc(table, func(c localCommand) bool { return c.name == args[0] })
+	if i < 0 {
 		return remote(ctx, args, io)
 	}
+	cmd := table[i]
 	err := cmd.run(ctx, args[1:], io)
 	var wanted *helpError
 	if errors.As(err, &wanted) {
-		_, _ = fmt.Fprintf(io.out, "hop3 %s: %s\n\nUsage: hop3 %s %s\n\nFlags:\n%s", args[0], cmd.short, args[0], cmd.usage, wanted.flags) // help that cannot be written helps nobody
+		_, _ = fmt.Fprintf(io.out, "hop3 %s: %s\n\nUsage: hop3 %s\nExample: hop3 %s\n\nFlags:\n%s\n", cmd.name, cmd.short, strings.TrimSpace(cmd.name+" "+cmd.usage), cmd.example, strings.Join(wanted.flags, "\n")) // help that cannot be written helps nobody
 		return exitDone
 	}
 	return tell(io.err, err)
-}
-
-func help(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "hop3 %s: git push deploys, Nix isolates\n\nOn this machine:\n", version) // help that cannot be written helps nobody
-	for _, name := range order {
-		_, _ = fmt.Fprintf(w, "  hop3 %-9s %s\n", name, localCommands()[name].short)
-	}
-	_, _ = fmt.Fprint(w, "\nAnything else is sent by ssh to the server of the git remote hop3:\n  hop3 ps, hop3 logs -t, hop3 config:set KEY=VALUE, hop3 rollback; hop3 help COMMAND explains one\n")
 }
 
 // A usageError says that a command line is not as the command takes it.

@@ -72,6 +72,7 @@ func runScripts(t *testing.T, dir string) {
 			"gone":       goneCmd,
 			"running":    runningCmd,
 			"index":      indexCmd,
+			"answers":    answersCmd,
 			"transfer":   transferCmd,
 
 			"authority":   authorityCmd,

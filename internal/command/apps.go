@@ -16,12 +16,12 @@ import (
 
 func appCommands() []*Command {
 	return []*Command{
-		{Name: "apps", Group: "apps", Short: "list the apps", Anyone: true, JSON: true, Run: apps},
-		{Name: "apps:create", Group: "apps", Usage: "APP", Short: "make an app without code", Example: "apps:create blog", Role: state.Operate, App: AppName, Run: appsCreate},
-		{Name: "apps:destroy", Group: "apps", Usage: "[APP] [--confirm APP]", Short: "remove an app with its code, releases, settings and data", Example: "apps:destroy blog --confirm blog", Role: state.Admin, App: OneApp, Run: appsDestroy,
+		{Name: "apps", Group: "apps", Short: "list the apps", Anyone: true, Answers: []any{appsAnswer{}}, Run: apps},
+		{Name: "apps:create", Group: "apps", Usage: "APP", Short: "make an app without code", Example: "apps:create blog", Role: state.Operate, App: AppName, Exits: []int{ExitConflict}, Run: appsCreate},
+		{Name: "apps:destroy", Group: "apps", Usage: "[APP] [--confirm APP]", Short: "remove an app with its code, releases, settings and data", Example: "apps:destroy blog --confirm blog", Role: state.Admin, App: OneApp, Exits: []int{ExitConflict, ExitNotConfirmed}, Keys: true, Run: appsDestroy,
 			Flags: func(f *pflag.FlagSet) { f.String("confirm", "", "the app's name again") }},
-		{Name: "apps:rename", Group: "apps", Usage: "[OLD] NEW", Short: "give an app another name, without losing a request; its address changes with it", Example: "apps:rename blog journal", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Run: appsRename},
-		{Name: "apps:info", Group: "apps", Usage: "[APP]", Short: "show an app", Role: state.View, App: OneApp, JSON: true, Run: appsInfo},
+		{Name: "apps:rename", Group: "apps", Usage: "[OLD] NEW", Short: "give an app another name, without losing a request; its address changes with it", Example: "apps:rename blog journal", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Exits: []int{ExitConflict, ExitDeploy}, Run: appsRename},
+		{Name: "apps:info", Group: "apps", Usage: "[APP]", Short: "show an app", Role: state.View, App: OneApp, Answers: []any{appsInfoAnswer{}}, Run: appsInfo},
 	}
 }
 
@@ -63,6 +63,11 @@ func releaseName(n int) string {
 	return fmt.Sprintf("v%d", n)
 }
 
+type appsAnswer struct {
+	Version int       `json:"version"`
+	Apps    []appJSON `json:"apps"`
+}
+
 func apps(_ context.Context, c *Call) error {
 	list := []appJSON{}
 	rows := [][]string{{"NAME", "RELEASE", "STATE", "URL"}}
@@ -71,10 +76,7 @@ func apps(_ context.Context, c *Call) error {
 		list = append(list, j)
 		rows = append(rows, []string{j.Name, orDash(j.Release), j.State, j.URL})
 	}
-	return c.answer(struct {
-		Version int       `json:"version"`
-		Apps    []appJSON `json:"apps"`
-	}{1, list}, func(w io.Writer) { table(w, rows) })
+	return c.answer(appsAnswer{1, list}, func(w io.Writer) { table(w, rows) })
 }
 
 func orDash(s string) string {
@@ -131,28 +133,30 @@ func appsDestroy(ctx context.Context, c *Call) error {
 	return nil
 }
 
+type appsInfoAnswer struct {
+	Version int `json:"version"`
+	appJSON
+	Stack     string         `json:"stack"`
+	Commit    string         `json:"commit"`
+	StorePath string         `json:"store_path"`
+	Size      int64          `json:"size"`
+	Created   string         `json:"created"`
+	CreatedBy string         `json:"created_by"`
+	Domains   []string       `json:"domains"`
+	Formation map[string]int `json:"formation"`
+
+	DeployBranch string      `json:"deploy_branch"`
+	Lock         *state.Mark `json:"lock"`
+	Maintenance  *state.Mark `json:"maintenance"`
+}
+
 func appsInfo(_ context.Context, c *Call) error {
 	a, err := c.Store.App(c.App)
 	if err != nil {
 		return err
 	}
 	rel, _ := a.CurrentRelease()
-	doc := struct {
-		Version int `json:"version"`
-		appJSON
-		Stack     string         `json:"stack"`
-		Commit    string         `json:"commit"`
-		StorePath string         `json:"store_path"`
-		Size      int64          `json:"size"`
-		Created   string         `json:"created"`
-		CreatedBy string         `json:"created_by"`
-		Domains   []string       `json:"domains"`
-		Formation map[string]int `json:"formation"`
-
-		DeployBranch string      `json:"deploy_branch"`
-		Lock         *state.Mark `json:"lock"`
-		Maintenance  *state.Mark `json:"maintenance"`
-	}{1, c.appJSON(a), rel.Stack, rel.Commit, rel.StorePath, rel.Size, when(a.Created), a.CreatedBy, append([]string{}, a.Domains...), map[string]int{}, a.DeployBranch, a.Lock, a.Maintenance}
+	doc := appsInfoAnswer{1, c.appJSON(a), rel.Stack, rel.Commit, rel.StorePath, rel.Size, when(a.Created), a.CreatedBy, append([]string{}, a.Domains...), map[string]int{}, a.DeployBranch, a.Lock, a.Maintenance}
 	if run, err := c.Pipeline.Current(c.App); err == nil {
 		doc.Formation = run.Formation
 	}

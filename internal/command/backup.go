@@ -15,8 +15,8 @@ func backupCommands() []*Command {
 	return []*Command{
 		{Name: "backup", Group: "data", Usage: "[APP] [--no-data]", Short: "write a tar of an app, or for an admin of all apps and keys, while they run; settings stay sealed", Example: "backup blog > blog.tar", Role: state.Operate, Max: 1, Run: backup,
 			Flags: func(f *pflag.FlagSet) { f.Bool("no-data", false, "leave out what lies in /data") }},
-		{Name: "restore", Group: "data", Usage: "[APP] < TAR", Short: "make apps of a backup; APP gives the one app in it another name", Example: "restore journal < blog.tar", Role: state.Operate, Max: 1, JSON: true, Run: restore},
-		{Name: "apps:clone", Group: "apps", Usage: "[APP] NEW", Short: "make another app of an app's code, settings and release, without its data and domains", Example: "apps:clone blog blog-next", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Run: appsClone},
+		{Name: "restore", Group: "data", Usage: "[APP] < TAR", Short: "make apps of a backup; APP gives the one app in it another name", Example: "restore journal < blog.tar", Role: state.Operate, Max: 1, Answers: []any{restoreAnswer{}}, Exits: []int{ExitConflict}, Run: restore},
+		{Name: "apps:clone", Group: "apps", Usage: "[APP] NEW", Short: "make another app of an app's code, settings and release, without its data and domains", Example: "apps:clone blog blog-next", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Exits: []int{ExitConflict, ExitDeploy}, Run: appsClone},
 	}
 }
 
@@ -48,6 +48,11 @@ func backup(ctx context.Context, c *Call) error {
 	return c.Pipeline.Backup(ctx, c.request(), apps, !noData, whole, c.RawOut)
 }
 
+type restoreAnswer struct {
+	Version int               `json:"version"`
+	Apps    []deploy.Restored `json:"apps"`
+}
+
 func restore(ctx context.Context, c *Call) error {
 	name := ""
 	if len(c.Args) > 0 {
@@ -63,10 +68,7 @@ func restore(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.answer(struct {
-		Version int               `json:"version"`
-		Apps    []deploy.Restored `json:"apps"`
-	}{1, list}, func(w io.Writer) {
+	if err := c.answer(restoreAnswer{1, list}, func(w io.Writer) {
 		rows := [][]string{{"APP", "RELEASE", "PROBLEM"}}
 		for _, r := range list {
 			rows = append(rows, []string{r.App, orDash(r.Release), orDash(oneLine(r.Problem))})

@@ -14,12 +14,12 @@ import (
 func buildCommands() []*Command {
 	ref := func(f *pflag.FlagSet) { f.String("ref", "", "a branch, tag or commit of the app's repository") }
 	return []*Command{
-		{Name: "deploy", Group: "releases", Usage: "[APP] [--ref REF] [--no-cache]", Short: "build a commit of the app's repository and make it live; without --ref: what was pushed last", Example: "deploy blog --ref 3f2c1aa", Role: state.Deploy, App: OneApp, Run: deployRef,
+		{Name: "deploy", Group: "releases", Usage: "[APP] [--ref REF] [--no-cache]", Short: "build a commit of the app's repository and make it live; without --ref: what was pushed last", Example: "deploy blog --ref 3f2c1aa", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict, ExitDeploy}, Run: deployRef,
 			Flags: func(f *pflag.FlagSet) { ref(f); f.Bool("no-cache", false, "rebuild the dependencies too") }},
-		{Name: "plan", Group: "releases", Usage: "[APP] [--ref REF]", Short: "build the deployed commit and show what deploying it would do, as git push -o plan", Example: "plan blog --ref main~1", Role: state.Deploy, App: OneApp, JSON: true, Run: plan, Flags: ref},
-		{Name: "builds", Group: "builds", Usage: "[APP]", Short: "list what builds or waits now, and how the last ones ended", Role: state.View, App: OneApp, JSON: true, Run: builds},
-		{Name: "builds:attach", Group: "builds", Usage: "[APP]", Short: "show the build that is under way, from its beginning, and end as it does", Role: state.Deploy, App: OneApp, Run: buildsAttach},
-		{Name: "builds:cancel", Group: "builds", Usage: "[APP]", Short: "cancel the build that is under way", Role: state.Deploy, App: OneApp, Run: buildsCancel},
+		{Name: "plan", Group: "releases", Usage: "[APP] [--ref REF]", Short: "build the deployed commit and show what deploying it would do, as git push -o plan", Example: "plan blog --ref main~1", Role: state.Deploy, App: OneApp, Answers: []any{planAnswer{}}, Exits: []int{ExitConflict, ExitDeploy}, Run: plan, Flags: ref},
+		{Name: "builds", Group: "builds", Usage: "[APP]", Short: "list what builds or waits now, and how the last ones ended", Role: state.View, App: OneApp, Answers: []any{buildsAnswer{}}, Run: builds},
+		{Name: "builds:attach", Group: "builds", Usage: "[APP]", Short: "show the build that is under way, from its beginning, and end as it does", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict, ExitDeploy}, Run: buildsAttach},
+		{Name: "builds:cancel", Group: "builds", Usage: "[APP]", Short: "cancel the build that is under way", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict}, Run: buildsCancel},
 	}
 }
 
@@ -28,6 +28,11 @@ func deployRef(ctx context.Context, c *Call) error {
 	ref, _ := c.Flags.GetString("ref")
 	noCache, _ := c.Flags.GetBool("no-cache")
 	return c.Pipeline.Deploy(ctx, c.request(), deploy.DeployOptions{Ref: ref, NoCache: noCache})
+}
+
+type planAnswer struct {
+	Version int `json:"version"`
+	deploy.Preview
 }
 
 func plan(ctx context.Context, c *Call) error {
@@ -39,10 +44,7 @@ func plan(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(struct {
-		Version int `json:"version"`
-		deploy.Preview
-	}{1, p}, p.Tell)
+	return c.answer(planAnswer{1, p}, p.Tell)
 }
 
 type buildJSON struct {
@@ -58,6 +60,12 @@ const lastBuilds = 10
 
 // builders are the events of calls that build.
 var builders = []string{"git push", "deploy", "ps:rebuild"}
+
+type buildsAnswer struct {
+	Version int         `json:"version"`
+	App     string      `json:"app"`
+	Builds  []buildJSON `json:"builds"`
+}
 
 func builds(_ context.Context, c *Call) error {
 	list, rows := []buildJSON{}, [][]string{{"STATE", "WHAT", "BY", "AT", "RESULT"}}
@@ -78,11 +86,7 @@ func builds(_ context.Context, c *Call) error {
 	for _, b := range list {
 		rows = append(rows, []string{b.State, b.What, b.By, b.At, orDash(oneLine(b.Result))})
 	}
-	return c.answer(struct {
-		Version int         `json:"version"`
-		App     string      `json:"app"`
-		Builds  []buildJSON `json:"builds"`
-	}{1, c.App, list}, func(w io.Writer) { table(w, rows) })
+	return c.answer(buildsAnswer{1, c.App, list}, func(w io.Writer) { table(w, rows) })
 }
 
 // buildsAttach listens; going away cancels nothing.

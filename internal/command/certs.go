@@ -15,9 +15,9 @@ import (
 
 func certCommands() []*Command {
 	return []*Command{
-		{Name: "certs", Group: "routing", Short: "list the TLS certificates", Role: state.View, JSON: true, Run: certsList},
-		{Name: "certs:add", Group: "routing", Usage: "< FULLCHAIN-AND-KEY.pem", Short: "serve a certificate, given on stdin with chain and private key in PEM", Example: "certs:add < www.example.com.pem", Role: state.Operate, JSON: true, Run: certsAdd},
-		{Name: "certs:remove", Group: "routing", Usage: "NAME", Short: "serve an added certificate no longer", Example: "certs:remove www.example.com", Role: state.Operate, Min: 1, Max: 1, Run: certsRemove},
+		{Name: "certs", Group: "routing", Short: "list the TLS certificates", Role: state.View, Answers: []any{certsListAnswer{}}, Exits: []int{ExitConflict}, Run: certsList},
+		{Name: "certs:add", Group: "routing", Usage: "< FULLCHAIN-AND-KEY.pem", Short: "serve a certificate, given on stdin with chain and private key in PEM", Example: "certs:add < www.example.com.pem", Role: state.Operate, Answers: []any{certsAddAnswer{}}, Exits: []int{ExitConflict}, Run: certsAdd},
+		{Name: "certs:remove", Group: "routing", Usage: "NAME", Short: "serve an added certificate no longer", Example: "certs:remove www.example.com", Role: state.Operate, Min: 1, Max: 1, Exits: []int{ExitConflict}, Run: certsRemove},
 	}
 }
 
@@ -41,6 +41,11 @@ func (c *Call) noHTTPS() error {
 	return &state.Conflict{What: "this server does not serve HTTPS", Mend: "an operator turns it on: hop3 serve --https :443"}
 }
 
+type certsListAnswer struct {
+	Version int        `json:"version"`
+	Certs   []certJSON `json:"certs"`
+}
+
 func certsList(_ context.Context, c *Call) error {
 	if err := c.noHTTPS(); err != nil {
 		return err
@@ -50,10 +55,7 @@ func certsList(_ context.Context, c *Call) error {
 		out = append(out, asCertJSON(i))
 		rows = append(rows, []string{i.Name, i.Issuer, when(i.Expires), i.Source, orDash(strings.Join(i.Names[1:], " "))})
 	}
-	return c.answer(struct {
-		Version int        `json:"version"`
-		Certs   []certJSON `json:"certs"`
-	}{1, out}, func(w io.Writer) { table(w, rows) })
+	return c.answer(certsListAnswer{1, out}, func(w io.Writer) { table(w, rows) })
 }
 
 // visibleCerts are those that are served for the key's apps, and the server's own.
@@ -96,6 +98,11 @@ func (c *Call) mayCertify(names []string) error {
 	return nil
 }
 
+type certsAddAnswer struct {
+	Version int `json:"version"`
+	certJSON
+}
+
 func certsAdd(_ context.Context, c *Call) error {
 	if err := c.noHTTPS(); err != nil {
 		return err
@@ -112,10 +119,7 @@ func certsAdd(_ context.Context, c *Call) error {
 	if !c.JSON {
 		return nil
 	}
-	return c.answer(struct {
-		Version int `json:"version"`
-		certJSON
-	}{1, asCertJSON(i)}, nil)
+	return c.answer(certsAddAnswer{1, asCertJSON(i)}, nil)
 }
 
 func certsRemove(_ context.Context, c *Call) error {

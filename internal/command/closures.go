@@ -15,14 +15,24 @@ import (
 
 func closureCommands() []*Command {
 	return []*Command{
-		{Name: "releases:diff", Group: "releases", Usage: "[APP] vN vM", Short: "show what the closure of vM has gained and lost since vN", Example: "releases:diff blog v3 v4", Role: state.View, App: OneApp, Min: 2, Max: 2, JSON: true, Run: releasesDiff},
-		{Name: "releases:verify", Group: "releases", Usage: "[APP] vN", Short: "build a release's recorded flake and commit again and compare bit for bit; exit 1 if they differ", Example: "releases:verify blog v3", Role: state.Deploy, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesVerify},
+		{Name: "releases:diff", Group: "releases", Usage: "[APP] vN vM", Short: "show what the closure of vM has gained and lost since vN", Example: "releases:diff blog v3 v4", Role: state.View, App: OneApp, Min: 2, Max: 2, Answers: []any{releasesDiffAnswer{}}, Run: releasesDiff},
+		{Name: "releases:verify", Group: "releases", Usage: "[APP] vN", Short: "build a release's recorded flake and commit again and compare bit for bit; exit 1 if they differ", Example: "releases:verify blog v3", Role: state.Deploy, App: OneApp, Min: 1, Max: 1, Answers: []any{releasesVerifyAnswer{}}, Exits: []int{ExitFailed}, Run: releasesVerify},
 		{Name: "releases:sbom", Group: "releases", Usage: "[APP] vN [--format cyclonedx|spdx]", Short: "write a release's bill of materials: its closure and what its lock files name, as JSON", Example: "releases:sbom blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Run: releasesBill,
 			Flags: func(f *pflag.FlagSet) { f.String("format", sbom.Formats()[0], strings.Join(sbom.Formats(), " or ")) }},
-		{Name: "releases:audit", Group: "releases", Usage: "[APP] vN", Short: "look the packages of a release's lock files up in the server's vulnerability database; exit 1 if it knows one", Example: "releases:audit blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesAudit},
-		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix and plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Run: eject,
+		{Name: "releases:audit", Group: "releases", Usage: "[APP] vN", Short: "look the packages of a release's lock files up in the server's vulnerability database; exit 1 if it knows one", Example: "releases:audit blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Answers: []any{releasesAuditAnswer{}}, Exits: []int{ExitFailed, ExitConflict}, Run: releasesAudit},
+		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix and plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict}, Run: eject,
 			Flags: func(f *pflag.FlagSet) { f.String("release", "", "of this release") }},
 	}
+}
+
+type releasesDiffAnswer struct {
+	Version int           `json:"version"`
+	App     string        `json:"app"`
+	From    string        `json:"from"`
+	To      string        `json:"to"`
+	Added   []deploy.Path `json:"added"`
+	Removed []deploy.Path `json:"removed"`
+	Size    int64         `json:"size"` // that the closure has grown by
 }
 
 func releasesDiff(ctx context.Context, c *Call) error {
@@ -38,15 +48,7 @@ func releasesDiff(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(struct {
-		Version int           `json:"version"`
-		App     string        `json:"app"`
-		From    string        `json:"from"`
-		To      string        `json:"to"`
-		Added   []deploy.Path `json:"added"`
-		Removed []deploy.Path `json:"removed"`
-		Size    int64         `json:"size"` // that the closure has grown by
-	}{1, c.App, releaseName(from.Number), releaseName(to.Number), added, removed, to.Size - from.Size}, func(w io.Writer) {
+	return c.answer(releasesDiffAnswer{1, c.App, releaseName(from.Number), releaseName(to.Number), added, removed, to.Size - from.Size}, func(w io.Writer) {
 		lines := func(sign string, list []deploy.Path) {
 			for _, p := range list {
 				_, _ = fmt.Fprintf(w, "%s %s (%s)\n", sign, p.Path, deploy.BytesText(p.Size)) // a caller that cannot be told has gone
@@ -62,6 +64,18 @@ func releasesDiff(ctx context.Context, c *Call) error {
 	})
 }
 
+type releasesVerifyAnswer struct {
+	Version   int      `json:"version"`
+	App       string   `json:"app"`
+	Release   string   `json:"release"`
+	Same      bool     `json:"same"`
+	StorePath string   `json:"store_path"` // as recorded
+	Evaluates string   `json:"evaluates"`  // what the flake evaluates to now
+	Missing   bool     `json:"missing"`
+	Differ    []string `json:"differ"`
+	Files     []string `json:"files"`
+}
+
 func releasesVerify(ctx context.Context, c *Call) error {
 	r, err := c.release(c.Args[0])
 	if err != nil {
@@ -71,17 +85,7 @@ func releasesVerify(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	doc := struct {
-		Version   int      `json:"version"`
-		App       string   `json:"app"`
-		Release   string   `json:"release"`
-		Same      bool     `json:"same"`
-		StorePath string   `json:"store_path"` // as recorded
-		Evaluates string   `json:"evaluates"`  // what the flake evaluates to now
-		Missing   bool     `json:"missing"`
-		Differ    []string `json:"differ"`
-		Files     []string `json:"files"`
-	}{1, c.App, releaseName(r.Number), false, r.StorePath, v.Out, v.Missing, append([]string{}, v.Differ...), append([]string{}, v.Files...)}
+	doc := releasesVerifyAnswer{1, c.App, releaseName(r.Number), false, r.StorePath, v.Out, v.Missing, append([]string{}, v.Differ...), append([]string{}, v.Files...)}
 	doc.Same = !v.Missing && v.Out == r.StorePath && len(v.Differ) == 0
 	if err := c.answer(doc, func(w io.Writer) {
 		say := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format+"\n", a...) } // a caller that cannot be told has gone
@@ -116,6 +120,13 @@ func releasesBill(ctx context.Context, c *Call) error {
 	return c.Pipeline.Bill(ctx, c.Out, c.App, r, format)
 }
 
+type releasesAuditAnswer struct {
+	Version int    `json:"version"`
+	App     string `json:"app"`
+	Release string `json:"release"`
+	deploy.Audit
+}
+
 func releasesAudit(ctx context.Context, c *Call) error {
 	r, err := c.release(c.Args[0])
 	if err != nil {
@@ -125,12 +136,7 @@ func releasesAudit(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.answer(struct {
-		Version int    `json:"version"`
-		App     string `json:"app"`
-		Release string `json:"release"`
-		deploy.Audit
-	}{1, c.App, releaseName(r.Number), a}, func(w io.Writer) {
+	if err := c.answer(releasesAuditAnswer{1, c.App, releaseName(r.Number), a}, func(w io.Writer) {
 		rows := [][]string{{"ID", "PACKAGE", "VERSION", "FIXED IN", "SEVERITY", "SUMMARY"}}
 		for _, f := range a.Found {
 			rows = append(rows, []string{f.ID, f.Package, f.Version, orDash(strings.Join(f.Fixed, " ")), orDash(f.Severity), oneLine(f.Summary)})

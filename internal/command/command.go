@@ -26,19 +26,22 @@ import (
 	"hop3/receive"
 )
 
-// A Command is one row of the table.
+// A Command is one row of the table. The help, the completion and all of
+// docs/commands.md, docs/man and docs/schema are made of it.
 type Command struct {
 	Name    string     // "ps:scale"
 	Group   string     // heading in the help
 	Usage   string     // operands: "[APP] [TYPE=N…]"
 	Short   string     // one line
-	Example string     // arguments of one typical call
+	Example string     // one typical call; "": the name, and an app where it takes one
 	Role    state.Role // that a key needs; the zero value is refused to all
 	Anyone  bool       // any known key may, whatever its role
 	App     AppUse
-	Min     int // operands after the app
-	Max     int // -1: any number
-	JSON    bool
+	Min     int   // operands after the app
+	Max     int   // -1: any number
+	Answers []any // zero values of the documents that --json writes, the usual one first; none: it has no --json
+	Exits   []int // exit codes beyond those that any command may end with
+	Keys    bool  // reads what is typed at the caller's terminal, Ctrl-C included
 	Flags   func(*pflag.FlagSet)
 	Run     func(context.Context, *Call) error
 }
@@ -220,25 +223,33 @@ func suggest(near string) string {
 // parse reads the flags of the command and returns the operands. What stands
 // behind -- is passed on as it is.
 func (c *Call) parse(args []string) ([]string, error) {
-	set := pflag.NewFlagSet(c.Command.Name, pflag.ContinueOnError)
+	c.Flags = c.Command.flagSet(&c.JSON)
+	if err := c.Flags.Parse(args); err != nil {
+		return nil, &Usage{What: err.Error(), Mend: "usage: " + c.Command.usage()}
+	}
+	return c.Flags.Args(), nil
+}
+
+// FlagSet are the flags that the command takes.
+func (c *Command) FlagSet() *pflag.FlagSet { return c.flagSet(new(bool)) }
+
+// flagSet is FlagSet with --json in a variable.
+func (c *Command) flagSet(json *bool) *pflag.FlagSet {
+	set := pflag.NewFlagSet(c.Name, pflag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.Usage = func() {}
 	set.BoolP("help", "h", false, "show help")
-	if c.Command.App == OneApp {
+	if c.App == OneApp {
 		set.StringP("app", "a", "", "the app")
 	}
-	if c.Command.JSON {
-		set.BoolVar(&c.JSON, "json", false, "answer as one JSON document")
+	if len(c.Answers) > 0 {
+		set.BoolVar(json, "json", false, "answer as one JSON document")
 	}
-	if c.Command.Flags != nil {
-		c.Command.Flags(set)
+	if c.Flags != nil {
+		c.Flags(set)
 	}
-	c.Flags = set
-	set.SetInterspersed(c.Command.interspersed())
-	if err := set.Parse(args); err != nil {
-		return nil, &Usage{What: err.Error(), Mend: "usage: " + c.Command.usage()}
-	}
-	return set.Args(), nil
+	set.SetInterspersed(c.interspersed())
+	return set
 }
 
 // interspersed reports whether flags may stand between operands: not where

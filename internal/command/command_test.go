@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/shlex"
+
 	"hop3/internal/state"
 )
 
@@ -101,6 +103,38 @@ func TestTable_IsWhole(t *testing.T) {
 	}
 	if missing := slices.DeleteFunc(slices.Collect(maps.Keys(rights)), func(n string) bool { return seen[n] }); len(missing) > 0 {
 		t.Errorf("rights names commands that are not there: %v", missing)
+	}
+}
+
+// TestTable_ExamplesFit passes each example through the gate, whose apps are
+// those that the examples name.
+func TestTable_ExamplesFit(t *testing.T) {
+	s := testSet(t)
+	for _, name := range []string{"blog", "web"} {
+		if _, err := s.Store.Create(name, "test", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range Table() {
+		example, _, _ := strings.Cut(c.Entry().Example, " < ")
+		example, _, _ = strings.Cut(example, " > ")
+		call, err := s.gate(&Session{Who: "k", Key: state.Key{Name: "k", Role: state.Admin}}, words(t, example))
+		if err != nil || call.Command.Name != c.Name {
+			t.Errorf("%s: %v", example, err)
+		}
+	}
+}
+
+// TestHelp_OfEach asks each command for its help, which needs no right.
+func TestHelp_OfEach(t *testing.T) {
+	s := testSet(t)
+	for _, c := range Table() {
+		var out, talk bytes.Buffer
+		code := s.Run(t.Context(), &Session{Who: "k", Out: &out, Err: &talk}, []string{c.Name, "--help"})
+		text := out.String()
+		if code != ExitDone || talk.Len() > 0 || !strings.Contains(text, "Usage: "+c.usage()+"\n") || !strings.Contains(text, "\nExample: "+c.Name) || !strings.Contains(text, "\nRole: ") || !strings.Contains(text, "\nExit codes: 0 done") {
+			t.Errorf("%s --help: %d\n%s%s", c.Name, code, text, talk.String())
+		}
 	}
 }
 
@@ -202,4 +236,13 @@ func TestParseExpiry(t *testing.T) {
 			t.Errorf("%q: %v %v, want %q", text, got, err, want)
 		}
 	}
+}
+
+func words(t *testing.T, line string) []string {
+	t.Helper()
+	list, err := shlex.Split(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }

@@ -21,13 +21,13 @@ const maxSettings = 1 << 20
 func configCommands() []*Command {
 	noRestart := func(f *pflag.FlagSet) { f.Bool("no-restart", false, "keep the setting for the next release") }
 	return []*Command{
-		{Name: "config", Group: "config", Usage: "[APP] [--reveal]", Short: "list the settings, values masked", Role: state.View, App: OneApp, JSON: true, Run: config,
+		{Name: "config", Group: "config", Usage: "[APP] [--reveal]", Short: "list the settings, values masked", Role: state.View, App: OneApp, Answers: []any{configJSON{}}, Run: config,
 			Flags: func(f *pflag.FlagSet) { f.Bool("reveal", false, "show the values") }},
-		{Name: "config:get", Group: "config", Usage: "[APP] KEY", Short: "print one value", Example: "config:get blog DATABASE_URL", Role: state.Operate, App: OneApp, Min: 1, Max: 1, JSON: true, Run: configGet},
-		{Name: "config:set", Group: "config", Usage: "[APP] KEY=VALUE… [--no-restart]", Short: "set values; KEY=- reads one from stdin", Example: "config:set blog MAIL_FROM=ann@example.com", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: noRestart, Run: configSet},
-		{Name: "config:unset", Group: "config", Usage: "[APP] KEY… [--no-restart]", Short: "remove values", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: noRestart, Run: configUnset},
-		{Name: "config:import", Group: "config", Usage: "[APP] [--no-restart] < FILE", Short: "set the KEY=VALUE lines of a file on stdin", Role: state.Operate, App: OneApp, Flags: noRestart, Run: configImport},
-		{Name: "config:export", Group: "config", Usage: "[APP]", Short: "print the settings as KEY='VALUE' lines", Role: state.Operate, App: OneApp, JSON: true, Run: configExport},
+		{Name: "config:get", Group: "config", Usage: "[APP] KEY", Short: "print one value", Example: "config:get blog DATABASE_URL", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Answers: []any{configJSON{}}, Run: configGet},
+		{Name: "config:set", Group: "config", Usage: "[APP] KEY=VALUE… [--no-restart]", Short: "set values; KEY=- reads one from stdin", Example: "config:set blog MAIL_FROM=ann@example.com", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: noRestart, Exits: []int{ExitConflict, ExitDeploy}, Keys: true, Run: configSet},
+		{Name: "config:unset", Group: "config", Usage: "[APP] KEY… [--no-restart]", Short: "remove values", Example: "config:unset blog MAIL_FROM", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: noRestart, Exits: []int{ExitConflict, ExitDeploy}, Run: configUnset},
+		{Name: "config:import", Group: "config", Usage: "[APP] [--no-restart] < FILE", Short: "set the KEY=VALUE lines of a file on stdin", Example: "config:import blog < .env", Role: state.Operate, App: OneApp, Flags: noRestart, Exits: []int{ExitConflict, ExitDeploy}, Keys: true, Run: configImport},
+		{Name: "config:export", Group: "config", Usage: "[APP]", Short: "print the settings as KEY='VALUE' lines", Example: "config:export blog > .env", Role: state.Operate, App: OneApp, Answers: []any{configJSON{}}, Run: configExport},
 	}
 }
 

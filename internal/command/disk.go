@@ -13,10 +13,15 @@ import (
 
 func diskCommands() []*Command {
 	return []*Command{
-		{Name: "storage", Group: "data", Usage: "[APP]", Short: "show what each app takes on the disk", Role: state.View, Max: 1, JSON: true, Run: storage},
-		{Name: "gc", Group: "server", Usage: "[--dry-run]", Short: "remove store paths that no release keeps; the next build may fetch toolchains again", Example: "gc --dry-run", Role: state.Admin, JSON: true, Run: gc,
+		{Name: "storage", Group: "data", Usage: "[APP]", Short: "show what each app takes on the disk", Role: state.View, Max: 1, Answers: []any{storageAnswer{}}, Run: storage},
+		{Name: "gc", Group: "server", Usage: "[--dry-run]", Short: "remove store paths that no release keeps; the next build may fetch toolchains again", Example: "gc --dry-run", Role: state.Admin, Answers: []any{gcAnswer{}}, Run: gc,
 			Flags: func(f *pflag.FlagSet) { f.Bool("dry-run", false, "only say what would be removed") }},
 	}
+}
+
+type storageAnswer struct {
+	Version int              `json:"version"`
+	Apps    []deploy.Storage `json:"apps"`
 }
 
 func storage(ctx context.Context, c *Call) error {
@@ -37,10 +42,13 @@ func storage(ctx context.Context, c *Call) error {
 		list = append(list, s)
 		rows = append(rows, []string{s.App, deploy.BytesText(s.Releases), deploy.BytesText(s.Data), deploy.BytesText(s.Logs), deploy.BytesText(s.Repository)})
 	}
-	return c.answer(struct {
-		Version int              `json:"version"`
-		Apps    []deploy.Storage `json:"apps"`
-	}{1, list}, func(w io.Writer) { table(w, rows) })
+	return c.answer(storageAnswer{1, list}, func(w io.Writer) { table(w, rows) })
+}
+
+type gcAnswer struct {
+	Version int  `json:"version"`
+	DryRun  bool `json:"dry_run"`
+	deploy.Garbage
 }
 
 func gc(ctx context.Context, c *Call) error {
@@ -56,11 +64,7 @@ func gc(ctx context.Context, c *Call) error {
 	if dry {
 		verb = "Would remove"
 	}
-	return c.answer(struct {
-		Version int  `json:"version"`
-		DryRun  bool `json:"dry_run"`
-		deploy.Garbage
-	}{1, dry, g}, func(w io.Writer) {
+	return c.answer(gcAnswer{1, dry, g}, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s %d store paths, %s\n", verb, g.Paths, deploy.BytesText(g.Bytes)) // a caller that cannot be told has gone
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 func doctorCommands() []*Command {
 	return []*Command{
-		{Name: "doctor", Group: "server", Short: "check the server's machine: nix, isolation, disk, clock; exit 1 if something fails", Role: state.Admin, JSON: true, Run: doctor},
+		{Name: "doctor", Group: "server", Short: "check the server's machine: nix, isolation, disk, clock; exit 1 if something fails", Role: state.Admin, Answers: []any{doctorAnswer{}}, Exits: []int{ExitFailed}, Run: doctor},
 	}
 }
 
@@ -22,16 +22,18 @@ type Check struct {
 	Fix    string `json:"fix"`
 }
 
+type doctorAnswer struct {
+	Version int     `json:"version"`
+	Checks  []Check `json:"checks"`
+}
+
 func doctor(ctx context.Context, c *Call) error {
 	checks := c.Doctor(ctx)
 	failed := false
 	for _, ch := range checks {
 		failed = failed || ch.Status == "fail"
 	}
-	if err := c.answer(struct {
-		Version int     `json:"version"`
-		Checks  []Check `json:"checks"`
-	}{1, checks}, func(w io.Writer) {
+	if err := c.answer(doctorAnswer{1, checks}, func(w io.Writer) {
 		for _, ch := range checks {
 			_, _ = fmt.Fprintf(w, "%-4s  %-12s %s\n", ch.Status, ch.Name, ch.Found) // a caller that cannot be told has gone
 			if ch.Fix != "" {

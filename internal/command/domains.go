@@ -11,10 +11,16 @@ import (
 
 func domainCommands() []*Command {
 	return []*Command{
-		{Name: "domains", Group: "routing", Usage: "[APP]", Short: "list the names at which an app answers", Role: state.View, App: OneApp, JSON: true, Run: domains},
-		{Name: "domains:add", Group: "routing", Usage: "[APP] DOMAIN", Short: "answer at a name too", Example: "domains:add blog www.example.com", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Run: domainsAdd},
-		{Name: "domains:remove", Group: "routing", Usage: "[APP] DOMAIN", Short: "answer at a name no longer", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Run: domainsRemove},
+		{Name: "domains", Group: "routing", Usage: "[APP]", Short: "list the names at which an app answers", Role: state.View, App: OneApp, Answers: []any{domainsAnswer{}}, Run: domains},
+		{Name: "domains:add", Group: "routing", Usage: "[APP] DOMAIN", Short: "answer at a name too", Example: "domains:add blog www.example.com", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Exits: []int{ExitConflict}, Run: domainsAdd},
+		{Name: "domains:remove", Group: "routing", Usage: "[APP] DOMAIN", Short: "answer at a name no longer", Example: "domains:remove blog www.example.com", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Exits: []int{ExitConflict}, Run: domainsRemove},
 	}
+}
+
+type domainsAnswer struct {
+	Version int      `json:"version"`
+	App     string   `json:"app"`
+	Domains []string `json:"domains"`
 }
 
 func domains(_ context.Context, c *Call) error {
@@ -23,11 +29,7 @@ func domains(_ context.Context, c *Call) error {
 		return err
 	}
 	list := c.Pipeline.Hosts(a)
-	return c.answer(struct {
-		Version int      `json:"version"`
-		App     string   `json:"app"`
-		Domains []string `json:"domains"`
-	}{1, c.App, list}, func(w io.Writer) {
+	return c.answer(domainsAnswer{1, c.App, list}, func(w io.Writer) {
 		for _, d := range list {
 			_, _ = fmt.Fprintln(w, d) // a caller that cannot be told has gone
 		}

@@ -12,7 +12,7 @@ import (
 
 func enterCommands() []*Command {
 	return []*Command{
-		{Name: "enter", Group: "running things", Usage: "[APP] [-e KEY=VALUE]… TYPE.N [-- COMMAND…]", Short: "run a command, or a shell, inside of a running process's sandbox; ssh -t gives it a terminal", Example: "enter blog web.1 -- ls /tmp", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Run: enter,
+		{Name: "enter", Group: "running things", Usage: "[APP] [-e KEY=VALUE]… TYPE.N [-- COMMAND…]", Short: "run a command, or a shell, inside of a running process's sandbox; ssh -t gives it a terminal", Example: "enter blog web.1 -- ls /tmp", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Exits: []int{ExitConflict}, Keys: true, Run: enter,
 			Flags: func(f *pflag.FlagSet) { f.StringArrayP("env", "e", nil, "a variable for this command only") }},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"hop3/internal/certs"
 	"hop3/internal/deploy"
+	"hop3/internal/manual"
 	"hop3/internal/sbom"
 	"hop3/internal/state"
 	"hop3/procman"
@@ -28,6 +29,23 @@ const (
 	ExitNotConfirmed = 10
 	ExitCancelled    = 130
 )
+
+// Exits lists the exit codes with their meanings.
+func Exits() []manual.Exit {
+	return []manual.Exit{
+		{Code: ExitDone, Meaning: "done"},
+		{Code: ExitFailed, Meaning: "failed"},
+		{Code: ExitUsage, Meaning: "not as the command takes it"},
+		{Code: ExitNotFound, Meaning: "no such app or thing"},
+		{Code: ExitUnknownKey, Meaning: "the key is not known"},
+		{Code: ExitDenied, Meaning: "not allowed"},
+		{Code: ExitConflict, Meaning: "conflict, or locked"},
+		{Code: ExitServer, Meaning: "server trouble"},
+		{Code: ExitDeploy, Meaning: "deploy failed"},
+		{Code: ExitNotConfirmed, Meaning: "not confirmed"},
+		{Code: ExitCancelled, Meaning: "cancelled"},
+	}
+}
 
 // Usage says that a call is not as the command takes it.
 type Usage struct{ What, Mend string }
@@ -110,7 +128,8 @@ func is[T error](err error) bool {
 	return ok
 }
 
-type errorJSON struct {
+// An ErrorAnswer is what --json writes where a command failed.
+type ErrorAnswer struct {
 	Version int    `json:"version"`
 	Error   string `json:"error"`
 	Hint    string `json:"hint"`
@@ -133,7 +152,7 @@ func report(s *Session, call *Call, err error) int {
 	}
 	if call != nil && call.JSON {
 		// A caller that cannot be told has gone.
-		_ = json.NewEncoder(s.Out).Encode(errorJSON{1, err.Error(), hint, code})
+		_ = json.NewEncoder(s.Out).Encode(ErrorAnswer{1, err.Error(), hint, code})
 		return code
 	}
 	tell(s, " !     ", err.Error())

@@ -14,7 +14,7 @@ import (
 
 func eventCommands() []*Command {
 	return []*Command{
-		{Name: "events", Group: "access", Usage: "[-t] [-n 50]", Short: "list who did what, when and with which result", Example: "events -t", Role: state.View, JSON: true, Run: events,
+		{Name: "events", Group: "access", Usage: "[-t] [-n 50]", Short: "list who did what, when and with which result", Example: "events -t", Role: state.View, Answers: []any{eventsAnswer{}, eventAnswer{}}, Run: events,
 			Flags: func(f *pflag.FlagSet) {
 				f.BoolP("tail", "t", false, "go on with new events until Ctrl-C; with --json one document a line")
 				f.IntP("num", "n", 50, "the last so many")
@@ -40,6 +40,11 @@ func (c *Call) seesEvent(e state.Event) bool {
 	return e.App != "" && c.Key.May(state.View, e.App)
 }
 
+type eventsAnswer struct {
+	Version int         `json:"version"`
+	Events  []eventJSON `json:"events"`
+}
+
 func events(ctx context.Context, c *Call) error {
 	n, err := c.Flags.GetInt("num")
 	if err != nil {
@@ -61,10 +66,7 @@ func events(ctx context.Context, c *Call) error {
 	for _, e := range found {
 		list = append(list, asEventJSON(e))
 	}
-	return c.answer(struct {
-		Version int         `json:"version"`
-		Events  []eventJSON `json:"events"`
-	}{1, list}, func(w io.Writer) {
+	return c.answer(eventsAnswer{1, list}, func(w io.Writer) {
 		for _, e := range list {
 			_, _ = fmt.Fprintln(w, e.line()) // a caller that cannot be told has gone
 		}
@@ -80,16 +82,18 @@ func (e eventJSON) line() string {
 	return fmt.Sprintf("%s %-12s %-16s %-16s %s", e.At, e.Who, orDash(e.App), e.What, oneLine(e.Result))
 }
 
+type eventAnswer struct {
+	Version int `json:"version"`
+	eventJSON
+}
+
 func (c *Call) writeEvent(e state.Event) error {
 	j := asEventJSON(e)
 	if !c.JSON {
 		_, err := fmt.Fprintln(c.Out, j.line())
 		return err
 	}
-	return json.NewEncoder(c.Out).Encode(struct {
-		Version int `json:"version"`
-		eventJSON
-	}{1, j})
+	return json.NewEncoder(c.Out).Encode(eventAnswer{1, j})
 }
 
 // oneLine keeps a text of several lines from breaking a table.

@@ -11,7 +11,7 @@ import (
 
 func explainCommands() []*Command {
 	return []*Command{
-		{Name: "explain", Group: "server", Usage: "[TOPIC]", Short: "say in plain words what hop3 and Nix do here", Example: "explain closure", Anyone: true, Max: 1, JSON: true, Run: explain},
+		{Name: "explain", Group: "server", Usage: "[TOPIC]", Short: "say in plain words what hop3 and Nix do here", Example: "explain closure", Anyone: true, Max: 1, Answers: []any{explainAnswer{}, explainOneAnswer{}}, Run: explain},
 	}
 }
 
@@ -59,25 +59,29 @@ move the traffic in one step, let the old ones finish their requests, stop them.
 does not get ready, the old ones never notice. What did not change keeps running.`},
 }
 
+type explainAnswer struct {
+	Version int     `json:"version"`
+	Topics  []topic `json:"topics"`
+}
+
+type explainOneAnswer struct {
+	Version int `json:"version"`
+	topic
+}
+
 func explain(_ context.Context, c *Call) error {
 	var names []string
 	for _, t := range topics {
 		names = append(names, t.Name)
 	}
 	if len(c.Args) == 0 {
-		return c.answer(struct {
-			Version int     `json:"version"`
-			Topics  []topic `json:"topics"`
-		}{1, topics}, func(w io.Writer) {
+		return c.answer(explainAnswer{1, topics}, func(w io.Writer) {
 			_, _ = fmt.Fprintf(w, "Topics: %s\n", strings.Join(names, " ")) // a caller that cannot be told has gone
 		})
 	}
 	for _, t := range topics {
 		if t.Name == c.Args[0] {
-			return c.answer(struct {
-				Version int `json:"version"`
-				topic
-			}{1, t}, func(w io.Writer) {
+			return c.answer(explainOneAnswer{1, t}, func(w io.Writer) {
 				_, _ = fmt.Fprintln(w, t.Text) // a caller that cannot be told has gone
 			})
 		}

@@ -17,15 +17,22 @@ import (
 
 func jobCommands() []*Command {
 	return []*Command{
-		{Name: "run:detached", Group: "running things", Usage: "[APP] [-e KEY=VALUE]… [--type TYPE] [--timeout TIME] -- COMMAND…", Short: "start a command in the current release and go; it outlives the connection, and its output is in the logs", Example: "run:detached blog -- python3 manage.py reindex", Role: state.Operate, App: OneApp, Min: 1, Max: -1, JSON: true, Run: runDetached,
+		{Name: "run:detached", Group: "running things", Usage: "[APP] [-e KEY=VALUE]… [--type TYPE] [--timeout TIME] -- COMMAND…", Short: "start a command in the current release and go; it outlives the connection, and its output is in the logs", Example: "run:detached blog -- python3 manage.py reindex", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Answers: []any{runDetachedAnswer{}}, Exits: []int{ExitConflict}, Run: runDetached,
 			Flags: func(f *pflag.FlagSet) {
 				f.StringArrayP("env", "e", nil, "a variable for this command only")
 				f.String("type", "", "use the limits of this process type")
 				f.Duration("timeout", procman.JobTimeout, "end it after this time")
 			}},
-		{Name: "cron", Group: "running things", Usage: "[APP]", Short: "list what runs by the clock, when next, and how it went", Role: state.View, App: OneApp, JSON: true, Run: cronList},
-		{Name: "cron:run", Group: "running things", Usage: "[APP] NAME", Short: "run a cron entry now and show its output", Example: "cron:run blog backup", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Run: cronRun},
+		{Name: "cron", Group: "running things", Usage: "[APP]", Short: "list what runs by the clock, when next, and how it went", Role: state.View, App: OneApp, Answers: []any{cronListAnswer{}}, Run: cronList},
+		{Name: "cron:run", Group: "running things", Usage: "[APP] NAME", Short: "run a cron entry now and show its output", Example: "cron:run blog backup", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Exits: []int{ExitConflict}, Run: cronRun},
 	}
+}
+
+type runDetachedAnswer struct {
+	Version int    `json:"version"`
+	App     string `json:"app"`
+	Name    string `json:"name"`
+	Pid     int    `json:"pid"`
 }
 
 func runDetached(ctx context.Context, c *Call) error {
@@ -42,12 +49,7 @@ func runDetached(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	err = c.answer(struct {
-		Version int    `json:"version"`
-		App     string `json:"app"`
-		Name    string `json:"name"`
-		Pid     int    `json:"pid"`
-	}{1, c.App, job.Name, job.Pid}, func(w io.Writer) { _, _ = fmt.Fprintln(w, job.Name) }) // a caller that cannot be told has gone
+	err = c.answer(runDetachedAnswer{1, c.App, job.Name, job.Pid}, func(w io.Writer) { _, _ = fmt.Fprintln(w, job.Name) }) // a caller that cannot be told has gone
 	if !c.JSON {
 		c.say("       see its output: logs %s -p run -i %s; end it: ps:stop %s %s", c.App, job.Name[strings.LastIndexByte(job.Name, '.')+1:], c.App, job.Name)
 	}
@@ -115,6 +117,13 @@ func asJobJSON(j procman.Job) jobJSON {
 	return out
 }
 
+type cronListAnswer struct {
+	Version int        `json:"version"`
+	App     string     `json:"app"`
+	Cron    []cronJSON `json:"cron"`
+	Runs    []jobJSON  `json:"runs"` // oldest first, run:detached among them
+}
+
 func cronList(_ context.Context, c *Call) error {
 	app, err := c.Store.App(c.App)
 	if err != nil {
@@ -139,12 +148,7 @@ func cronList(_ context.Context, c *Call) error {
 		l := last[e.Name]
 		rows = append(rows, []string{j.Name, j.Schedule, orDash(j.Next), orDash(l.Started), orDash(l.result()), j.Command})
 	}
-	return c.answer(struct {
-		Version int        `json:"version"`
-		App     string     `json:"app"`
-		Cron    []cronJSON `json:"cron"`
-		Runs    []jobJSON  `json:"runs"` // oldest first, run:detached among them
-	}{1, c.App, entries, runs}, func(w io.Writer) { table(w, rows) })
+	return c.answer(cronListAnswer{1, c.App, entries, runs}, func(w io.Writer) { table(w, rows) })
 }
 
 // result tells how a run went, for a table.

@@ -17,16 +17,16 @@ const maxKey = 16 << 10
 
 func keyCommands() []*Command {
 	return []*Command{
-		{Name: "keys", Group: "access", Short: "list the keys", Role: state.Admin, JSON: true, Run: keys},
-		{Name: "keys:add", Group: "access", Usage: "NAME [--role ROLE] [--app APP…] [--expires DATE] [--from CIDR…] < KEY.pub", Short: "add a public key, given on stdin", Example: "keys:add ann --role deploy --app blog < ann.pub", Role: state.Admin, Min: 1, Max: 1, Run: keysAdd,
+		{Name: "keys", Group: "access", Short: "list the keys", Role: state.Admin, Answers: []any{keysAnswer{}}, Run: keys},
+		{Name: "keys:add", Group: "access", Usage: "NAME [--role ROLE] [--app APP…] [--expires DATE] [--from CIDR…] < KEY.pub", Short: "add a public key, given on stdin", Example: "keys:add ann --role deploy --app blog < ann.pub", Role: state.Admin, Min: 1, Max: 1, Exits: []int{ExitConflict}, Keys: true, Run: keysAdd,
 			Flags: func(f *pflag.FlagSet) {
 				f.String("role", state.Deploy.String(), "admin, operate, deploy or view")
 				f.StringArray("app", nil, "an app that the key is for (all)")
 				f.String("expires", "", "the last day, like 2026-12-31, or a time from now, like 720h")
 				f.StringArray("from", nil, "an address range that the key is accepted from (all)")
 			}},
-		{Name: "keys:remove", Group: "access", Usage: "NAME", Short: "remove a key", Role: state.Admin, Min: 1, Max: 1, Run: keysRemove},
-		{Name: "whoami", Group: "access", Short: "show your key, its role and apps", Anyone: true, JSON: true, Run: whoami},
+		{Name: "keys:remove", Group: "access", Usage: "NAME", Short: "remove a key", Example: "keys:remove ann", Role: state.Admin, Min: 1, Max: 1, Run: keysRemove},
+		{Name: "whoami", Group: "access", Short: "show your key, its role and apps", Anyone: true, Answers: []any{whoamiAnswer{}}, Run: whoami},
 	}
 }
 
@@ -58,6 +58,11 @@ func (k keyJSON) row() []string {
 
 var keyHeading = []string{"NAME", "ROLE", "APPS", "FINGERPRINT", "EXPIRES"}
 
+type keysAnswer struct {
+	Version int       `json:"version"`
+	Keys    []keyJSON `json:"keys"`
+}
+
 func keys(_ context.Context, c *Call) error {
 	list, err := c.Store.Keys().List()
 	if err != nil {
@@ -68,10 +73,7 @@ func keys(_ context.Context, c *Call) error {
 		out = append(out, asKeyJSON(k))
 		rows = append(rows, asKeyJSON(k).row())
 	}
-	return c.answer(struct {
-		Version int       `json:"version"`
-		Keys    []keyJSON `json:"keys"`
-	}{1, out}, func(w io.Writer) { table(w, rows) })
+	return c.answer(keysAnswer{1, out}, func(w io.Writer) { table(w, rows) })
 }
 
 func keysAdd(_ context.Context, c *Call) error {
@@ -137,10 +139,12 @@ func keysRemove(_ context.Context, c *Call) error {
 	return nil
 }
 
+type whoamiAnswer struct {
+	Version int `json:"version"`
+	keyJSON
+}
+
 func whoami(_ context.Context, c *Call) error {
 	j := asKeyJSON(c.Key)
-	return c.answer(struct {
-		Version int `json:"version"`
-		keyJSON
-	}{1, j}, func(w io.Writer) { table(w, [][]string{keyHeading, j.row()}) })
+	return c.answer(whoamiAnswer{1, j}, func(w io.Writer) { table(w, [][]string{keyHeading, j.row()}) })
 }

@@ -13,13 +13,13 @@ import (
 
 func lockCommands() []*Command {
 	return []*Command{
-		{Name: "apps:lock", Group: "apps", Usage: "[APP] [-m MESSAGE]", Short: "refuse pushes and changes until apps:unlock", Example: "apps:lock blog -m 'until the sale is over'", Role: state.Operate, App: OneApp, Run: appsLock,
+		{Name: "apps:lock", Group: "apps", Usage: "[APP] [-m MESSAGE]", Short: "refuse pushes and changes until apps:unlock", Example: "apps:lock blog -m 'until the sale is over'", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict}, Run: appsLock,
 			Flags: func(f *pflag.FlagSet) { f.StringP("message", "m", "", "why") }},
-		{Name: "apps:unlock", Group: "apps", Usage: "[APP]", Short: "end apps:lock", Role: state.Operate, App: OneApp, Run: appsUnlock},
-		{Name: "maintenance:on", Group: "routing", Usage: "[APP] [--message MESSAGE]", Short: "show visitors a page instead of the app, which runs on", Example: "maintenance:on blog --message 'Back at noon'", Role: state.Operate, App: OneApp, Run: maintenanceOn,
+		{Name: "apps:unlock", Group: "apps", Usage: "[APP]", Short: "end apps:lock", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict}, Run: appsUnlock},
+		{Name: "maintenance:on", Group: "routing", Usage: "[APP] [--message MESSAGE]", Short: "show visitors a page instead of the app, which runs on", Example: "maintenance:on blog --message 'Back at noon'", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict}, Run: maintenanceOn,
 			Flags: func(f *pflag.FlagSet) { f.StringP("message", "m", "", "what visitors read") }},
-		{Name: "maintenance:off", Group: "routing", Usage: "[APP]", Short: "show visitors the app again", Role: state.Operate, App: OneApp, Run: maintenanceOff},
-		{Name: "git:set", Group: "routing", Usage: "[APP] deploy-branch NAME", Short: "make pushes to another branch deploy; without NAME: main or master", Example: "git:set blog deploy-branch production", Role: state.Operate, App: OneApp, Min: 1, Max: 2, Run: gitSet},
+		{Name: "maintenance:off", Group: "routing", Usage: "[APP]", Short: "show visitors the app again", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict}, Run: maintenanceOff},
+		{Name: "git:set", Group: "routing", Usage: "[APP] deploy-branch NAME", Short: "make pushes to another branch deploy; without NAME: main or master", Example: "git:set blog deploy-branch production", Role: state.Operate, App: OneApp, Min: 1, Max: 2, Exits: []int{ExitConflict}, Run: gitSet},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 func logCommands() []*Command {
 	return []*Command{
-		{Name: "logs", Group: "logs", Usage: "[APP] [-t] [-n 100] [-p TYPE] [-i N] [--release vN] [--since 10m] [--grep RE]", Short: "print what the processes wrote", Example: "logs blog -t -p web", Role: state.View, App: OneApp, JSON: true, Run: logs,
+		{Name: "logs", Group: "logs", Usage: "[APP] [-t] [-n 100] [-p TYPE] [-i N] [--release vN] [--since 10m] [--grep RE]", Short: "print what the processes wrote", Example: "logs blog -t -p web", Role: state.View, App: OneApp, Answers: []any{procman.LogLine{}}, Run: logs,
 			Flags: func(f *pflag.FlagSet) {
 				f.BoolP("tail", "t", false, "go on with new lines until Ctrl-C")
 				f.IntP("num", "n", procman.DefaultLines, "the last so many lines")
@@ -22,7 +22,7 @@ func logCommands() []*Command {
 				f.Duration("since", 0, "of the last so long only, like 10m")
 				f.String("grep", "", "lines that this regular expression (RE2) fits")
 			}},
-		{Name: "logs:build", Group: "logs", Usage: "[APP] [vN]", Short: "print a release's build log (the last build's)", Role: state.Deploy, App: OneApp, Max: 1, Run: logsBuild},
+		{Name: "logs:build", Group: "logs", Usage: "[APP] [vN]", Short: "print a release's build log (the last build's)", Example: "logs:build blog v3", Role: state.Deploy, App: OneApp, Max: 1, Run: logsBuild},
 	}
 }
 

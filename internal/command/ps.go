@@ -18,12 +18,12 @@ import (
 
 func psCommands() []*Command {
 	return []*Command{
-		{Name: "ps", Group: "processes", Usage: "[APP]", Short: "list the processes", Role: state.View, App: OneApp, JSON: true, Run: ps},
-		{Name: "ps:scale", Group: "processes", Usage: "[APP] [TYPE=N | TYPE+N | TYPE-N]…", Short: "show or set how many processes of each type run", Example: "ps:scale blog web=2 worker+1", Role: state.Operate, App: OneApp, Max: -1, JSON: true, Run: psScale},
-		{Name: "ps:restart", Group: "processes", Usage: "[APP] [TYPE[.N]]…", Short: "replace processes without losing a request", Role: state.Operate, App: OneApp, Max: -1, Run: psRestart},
-		{Name: "ps:stop", Group: "processes", Usage: "[APP] [run.N]…", Short: "stop all processes, or end what run:detached or cron started", Role: state.Operate, App: OneApp, Max: -1, Run: psStop},
-		{Name: "ps:start", Group: "processes", Usage: "[APP]", Short: "start what ps:stop stopped", Role: state.Operate, App: OneApp, Run: psStart},
-		{Name: "ps:rebuild", Group: "processes", Usage: "[APP] [--no-cache]", Short: "build the deployed commit again and deploy it", Role: state.Deploy, App: OneApp, Run: psRebuild,
+		{Name: "ps", Group: "processes", Usage: "[APP]", Short: "list the processes", Role: state.View, App: OneApp, Answers: []any{psAnswer{}}, Run: ps},
+		{Name: "ps:scale", Group: "processes", Usage: "[APP] [TYPE=N | TYPE+N | TYPE-N]…", Short: "show or set how many processes of each type run", Example: "ps:scale blog web=2 worker+1", Role: state.Operate, App: OneApp, Max: -1, Answers: []any{formationAnswer{}}, Exits: []int{ExitConflict, ExitDeploy}, Run: psScale},
+		{Name: "ps:restart", Group: "processes", Usage: "[APP] [TYPE[.N]]…", Short: "replace processes without losing a request", Example: "ps:restart blog web.1", Role: state.Operate, App: OneApp, Max: -1, Exits: []int{ExitConflict, ExitDeploy}, Run: psRestart},
+		{Name: "ps:stop", Group: "processes", Usage: "[APP] [run.N]…", Short: "stop all processes, or end what run:detached or cron started", Role: state.Operate, App: OneApp, Max: -1, Exits: []int{ExitConflict}, Run: psStop},
+		{Name: "ps:start", Group: "processes", Usage: "[APP]", Short: "start what ps:stop stopped", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict, ExitDeploy}, Run: psStart},
+		{Name: "ps:rebuild", Group: "processes", Usage: "[APP] [--no-cache]", Short: "build the deployed commit again and deploy it", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict, ExitDeploy}, Run: psRebuild,
 			Flags: func(f *pflag.FlagSet) { f.Bool("no-cache", false, "rebuild the dependencies too") }},
 	}
 }
@@ -38,6 +38,12 @@ type processJSON struct {
 	Since    string        `json:"since"`
 	Restarts int           `json:"restarts"`
 	Exit     string        `json:"exit"`
+}
+
+type psAnswer struct {
+	Version   int           `json:"version"`
+	App       string        `json:"app"`
+	Processes []processJSON `json:"processes"`
 }
 
 func ps(_ context.Context, c *Call) error {
@@ -55,11 +61,7 @@ func ps(_ context.Context, c *Call) error {
 		list = append(list, j)
 		rows = append(rows, []string{j.Name, string(j.State), number(j.Pid), number(j.Port), j.Release, j.Since, "0", "-"})
 	}
-	return c.answer(struct {
-		Version   int           `json:"version"`
-		App       string        `json:"app"`
-		Processes []processJSON `json:"processes"`
-	}{1, c.App, list}, func(w io.Writer) { table(w, rows) })
+	return c.answer(psAnswer{1, c.App, list}, func(w io.Writer) { table(w, rows) })
 }
 
 func number(n int) string {
@@ -100,12 +102,14 @@ func psScale(ctx context.Context, c *Call) error {
 	return c.answerFormation(wanted)
 }
 
+type formationAnswer struct {
+	Version   int            `json:"version"`
+	App       string         `json:"app"`
+	Formation map[string]int `json:"formation"`
+}
+
 func (c *Call) answerFormation(f map[string]int) error {
-	return c.answer(struct {
-		Version   int            `json:"version"`
-		App       string         `json:"app"`
-		Formation map[string]int `json:"formation"`
-	}{1, c.App, f}, func(w io.Writer) {
+	return c.answer(formationAnswer{1, c.App, f}, func(w io.Writer) {
 		var parts []string
 		for _, t := range slices.Sorted(maps.Keys(f)) {
 			parts = append(parts, fmt.Sprintf("%s=%d", t, f[t]))

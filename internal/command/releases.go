@@ -15,9 +15,9 @@ import (
 
 func releaseCommands() []*Command {
 	return []*Command{
-		{Name: "releases", Group: "releases", Usage: "[APP]", Short: "list the releases, newest first", Role: state.View, App: OneApp, JSON: true, Run: releases},
-		{Name: "releases:info", Group: "releases", Usage: "[APP] vN", Short: "show a release", Example: "releases:info blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, JSON: true, Run: releasesInfo},
-		{Name: "rollback", Group: "releases", Usage: "[APP] [vN]", Short: "make an earlier release live again, with its settings", Role: state.Operate, App: OneApp, Max: 1, Run: rollback},
+		{Name: "releases", Group: "releases", Usage: "[APP]", Short: "list the releases, newest first", Role: state.View, App: OneApp, Answers: []any{releasesAnswer{}}, Run: releases},
+		{Name: "releases:info", Group: "releases", Usage: "[APP] vN", Short: "show a release", Example: "releases:info blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Answers: []any{releaseInfoAnswer{}}, Run: releasesInfo},
+		{Name: "rollback", Group: "releases", Usage: "[APP] [vN]", Short: "make an earlier release live again, with its settings", Example: "rollback blog v3", Role: state.Operate, App: OneApp, Max: 1, Exits: []int{ExitConflict, ExitDeploy}, Run: rollback},
 	}
 }
 
@@ -35,6 +35,12 @@ func asReleaseJSON(r state.Release) releaseJSON {
 	return releaseJSON{releaseName(r.Number), r.Status, r.Commit, r.By, when(r.At), r.Change, r.StorePath}
 }
 
+type releasesAnswer struct {
+	Version  int           `json:"version"`
+	App      string        `json:"app"`
+	Releases []releaseJSON `json:"releases"`
+}
+
 func releases(_ context.Context, c *Call) error {
 	a, err := c.Store.App(c.App)
 	if err != nil {
@@ -46,11 +52,7 @@ func releases(_ context.Context, c *Call) error {
 		list = append(list, j)
 		rows = append(rows, []string{j.Release, string(j.Status), j.At, j.By, j.Change})
 	}
-	return c.answer(struct {
-		Version  int           `json:"version"`
-		App      string        `json:"app"`
-		Releases []releaseJSON `json:"releases"`
-	}{1, c.App, list}, func(w io.Writer) { table(w, rows) })
+	return c.answer(releasesAnswer{1, c.App, list}, func(w io.Writer) { table(w, rows) })
 }
 
 // release finds the release that an operand names.
@@ -78,6 +80,19 @@ func parseRelease(operand string) (int, error) {
 	return n, nil
 }
 
+type releaseInfoAnswer struct {
+	Version int    `json:"version"`
+	App     string `json:"app"`
+	releaseJSON
+	Subject   string            `json:"subject"`
+	Stack     string            `json:"stack"`
+	Size      int64             `json:"size"`
+	Closure   []string          `json:"closure"`
+	Processes map[string]string `json:"processes"`
+	Static    string            `json:"static"`
+	Error     string            `json:"error"`
+}
+
 func releasesInfo(_ context.Context, c *Call) error {
 	r, err := c.release(c.Args[0])
 	if err != nil {
@@ -87,18 +102,7 @@ func releasesInfo(_ context.Context, c *Call) error {
 	for _, p := range r.Processes {
 		processes[p.Type] = p.Command
 	}
-	doc := struct {
-		Version int    `json:"version"`
-		App     string `json:"app"`
-		releaseJSON
-		Subject   string            `json:"subject"`
-		Stack     string            `json:"stack"`
-		Size      int64             `json:"size"`
-		Closure   []string          `json:"closure"`
-		Processes map[string]string `json:"processes"`
-		Static    string            `json:"static"`
-		Error     string            `json:"error"`
-	}{1, c.App, asReleaseJSON(r), r.Subject, r.Stack, r.Size, append([]string{}, r.Closure...), processes, r.Static, r.Error}
+	doc := releaseInfoAnswer{1, c.App, asReleaseJSON(r), r.Subject, r.Stack, r.Size, append([]string{}, r.Closure...), processes, r.Static, r.Error}
 	return c.answer(doc, func(w io.Writer) {
 		rows := [][]string{
 			{"release:", doc.Release}, {"status:", string(doc.Status)}, {"change:", doc.Change}, {"commit:", doc.Commit}, {"subject:", doc.Subject},

@@ -14,7 +14,7 @@ import (
 
 func runCommands() []*Command {
 	return []*Command{
-		{Name: "run", Group: "running things", Usage: "[APP] [-e KEY=VALUE]… [--type TYPE] -- COMMAND…", Short: "run a command in the current release; ssh -t gives it a terminal", Example: "run blog -- python3 manage.py migrate", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Run: run,
+		{Name: "run", Group: "running things", Usage: "[APP] [-e KEY=VALUE]… [--type TYPE] -- COMMAND…", Short: "run a command in the current release; ssh -t gives it a terminal", Example: "run blog -- python3 manage.py migrate", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Exits: []int{ExitConflict}, Keys: true, Run: run,
 			Flags: func(f *pflag.FlagSet) {
 				f.StringArrayP("env", "e", nil, "a variable for this command only")
 				f.String("type", "", "use the limits of this process type")
@@ -25,7 +25,8 @@ func runCommands() []*Command {
 // ReadsTerminal reports whether a command line is of a command that reads what
 // is typed at its terminal, Ctrl-C included.
 func ReadsTerminal(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{"run", "enter", "apps:destroy", "config:set", "config:import", "keys:add"}, args[0])
+	c := find(args)
+	return c != nil && c.Keys
 }
 
 func run(ctx context.Context, c *Call) error {

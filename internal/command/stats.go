@@ -13,7 +13,7 @@ import (
 
 func statsCommands() []*Command {
 	return []*Command{
-		{Name: "stats", Group: "processes", Usage: "[APP]", Short: "show what the processes use, and the app's requests", Role: state.View, App: OneApp, JSON: true, Run: stats},
+		{Name: "stats", Group: "processes", Usage: "[APP]", Short: "show what the processes use, and the app's requests", Role: state.View, App: OneApp, Answers: []any{statsAnswer{}}, Run: stats},
 	}
 }
 
@@ -36,6 +36,13 @@ type requestsJSON struct {
 
 // statsWindow is over how long the use of cpu is measured.
 const statsWindow = 250 * time.Millisecond
+
+type statsAnswer struct {
+	Version   int          `json:"version"`
+	App       string       `json:"app"`
+	Processes []usageJSON  `json:"processes"`
+	Requests  requestsJSON `json:"requests"`
+}
 
 func stats(ctx context.Context, c *Call) error {
 	before, began := map[int]int64{}, time.Now()
@@ -66,12 +73,7 @@ func stats(ctx context.Context, c *Call) error {
 			r.MeanSeconds = s.Total.Seconds() / float64(s.Requests)
 		}
 	}
-	return c.answer(struct {
-		Version   int          `json:"version"`
-		App       string       `json:"app"`
-		Processes []usageJSON  `json:"processes"`
-		Requests  requestsJSON `json:"requests"`
-	}{1, c.App, list, r}, func(w io.Writer) {
+	return c.answer(statsAnswer{1, c.App, list, r}, func(w io.Writer) {
 		table(w, rows)
 		_, _ = fmt.Fprintf(w, "requests: %d, %d failed, %d in flight, %.0f ms on average\n", r.Requests, r.Errors, r.InFlight, 1000*r.MeanSeconds) // a caller that cannot be told has gone
 	})
