@@ -22,6 +22,9 @@ import (
 // victimEnv makes the test binary a server that is going to be killed: it brings up the app in that folder.
 const victimEnv = "HOP3_TEST_VICTIM"
 
+// initEnv tells it where testInit is.
+const initEnv = "HOP3_TEST_INIT"
+
 // victim is the server that dies. It prints the pids once all is up, then starts a release that never gets ready, so
 // that its death comes in the middle of a swap.
 func victim(dir string) {
@@ -31,14 +34,12 @@ func victim(dir string) {
 			os.Exit(1)
 		}
 	}
-	exe, err := os.Executable()
-	fail(err)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	s := New(Options{Exe: exe, Router: proxy.New(proxy.Options{}), Log: log, Isolation: isolation(), Ports: PortRange{From: 20000, To: 20999}})
+	s := New(Options{Exe: os.Getenv(initEnv), Router: proxy.New(proxy.Options{}), Log: log, Isolation: isolation(), Ports: PortRange{From: 20000, To: 20999}})
 	r := testRelease(dir, 1, "web: web", "worker: worker", "extra: worker")
 	r.Formation["web"] = 2
-	_, err = s.Swap(context.Background(), r, SwapOptions{})
+	_, err := s.Swap(context.Background(), r, SwapOptions{})
 	fail(err)
 	go s.Swap(context.Background(), testRelease(dir, 2, "web: never"), SwapOptions{})
 	for len(s.Instances("blog")) < 5 || s.Instances("blog")[4].Pid == 0 {
@@ -58,7 +59,7 @@ func killedServer(t *testing.T, dir string) map[string]Instance {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), victimEnv+"="+dir)
+	cmd.Env = append(os.Environ(), victimEnv+"="+dir, initEnv+"="+testInit)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

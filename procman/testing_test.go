@@ -19,16 +19,13 @@ import (
 
 	"hop3/procman/proxy"
 	"hop3/procman/sandbox"
-	"hop3/procman/shim"
 )
 
-// testApp is the path of the application that the tests run; TestMain builds it.
-var testApp string
+// testApp is the path of the application that the tests run, testInit that of the program that is its shim; TestMain
+// builds them.
+var testApp, testInit string
 
 func TestMain(m *testing.M) {
-	if code, ok := shim.Reexec(); ok {
-		os.Exit(code)
-	}
 	if dir := os.Getenv(victimEnv); dir != "" {
 		victim(dir)
 	}
@@ -46,8 +43,8 @@ func runTests(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	testApp = filepath.Join(dir, "app")
-	build := exec.Command("go", "build", "-o", testApp, "./testdata/app")
+	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "init")
+	build := exec.Command("go", "build", "-o", dir, "./testdata/app", "./testdata/init")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in a closure without a C library
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build test app: %v\n%s", err, out)
@@ -136,17 +133,13 @@ func (w *world) start() {
 }
 
 func newSupervisor(t testing.TB, rt *proxy.Router) *Supervisor {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	if testing.Verbose() {
 		log.SetOutput(os.Stderr)
 		log.SetLevel(logrus.DebugLevel)
 	}
-	return New(Options{Exe: exe, Router: rt, Log: log, Isolation: isolation(), Ports: testPorts})
+	return New(Options{Exe: testInit, Router: rt, Log: log, Isolation: isolation(), Ports: testPorts})
 }
 
 // isolation is what this machine can give.

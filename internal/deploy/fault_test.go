@@ -52,10 +52,10 @@ var faults = []struct {
 
 // A victimOrder is what the victim is told by its environment.
 type victimOrder struct {
-	Dir, App string
-	Ports    procman.PortRange
-	Commits  []string
-	Step     procman.Step
+	Dir, App, Init string
+	Ports          procman.PortRange
+	Commits        []string
+	Step           procman.Step
 }
 
 // victim pushes v1, tells what runs, pushes v2 and dies at the step.
@@ -69,7 +69,7 @@ func victim() {
 	}
 	must(json.Unmarshal([]byte(os.Getenv(victimEnv)), &o))
 	var armed atomic.Bool
-	s, booted, err := plot{dir: o.Dir, app: o.App, ports: o.Ports, commits: o.Commits}.open(context.Background(), func(at procman.Step) error {
+	s, booted, err := plot{dir: o.Dir, app: o.App, init: o.Init, ports: o.Ports, commits: o.Commits}.open(context.Background(), func(at procman.Step) error {
 		if at == o.Step && armed.Load() {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -180,7 +180,7 @@ func (pl plot) kill(t *testing.T, step procman.Step) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := json.Marshal(victimOrder{pl.dir, pl.app, pl.ports, pl.commits, step})
+	order, err := json.Marshal(victimOrder{pl.dir, pl.app, pl.init, pl.ports, pl.commits, step})
 	if err != nil {
 		t.Fatal(err)
 	}

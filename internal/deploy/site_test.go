@@ -19,17 +19,13 @@ import (
 	"hop3/procman"
 	"hop3/procman/proxy"
 	"hop3/procman/sandbox"
-	"hop3/procman/shim"
 	"hop3/receive"
 )
 
-// testApp is the program that the releases of these tests run; TestMain builds it.
-var testApp string
+// testApp is the program that the releases of these tests run, testInit its shim; TestMain builds them.
+var testApp, testInit string
 
 func TestMain(m *testing.M) {
-	if code, ok := shim.Reexec(); ok {
-		os.Exit(code)
-	}
 	if os.Getenv(victimEnv) != "" {
 		victim()
 	}
@@ -43,8 +39,8 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	testApp = filepath.Join(dir, "app")
-	build := exec.Command("go", "build", "-o", testApp, "../../procman/testdata/app")
+	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "init")
+	build := exec.Command("go", "build", "-o", dir, "../../procman/testdata/app", "../../procman/testdata/init")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in a closure without a C library
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build test app: %v\n%s", err, out)
@@ -57,6 +53,7 @@ func runTests(m *testing.M) int {
 type plot struct {
 	dir     string
 	app     string
+	init    string // testInit
 	ports   procman.PortRange
 	commits []string // of v1, v2, v3
 }
@@ -69,7 +66,7 @@ func newPlot(t testing.TB, n int) plot {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	pl := plot{dir: dir, app: fmt.Sprintf("site%d", n), ports: procman.PortRange{From: 24000 + 20*n, To: 24019 + 20*n}}
+	pl := plot{dir: dir, app: fmt.Sprintf("site%d", n), init: testInit, ports: procman.PortRange{From: 24000 + 20*n, To: 24019 + 20*n}}
 	program, err := os.ReadFile(testApp)
 	if err != nil {
 		t.Fatal(err)
@@ -125,10 +122,6 @@ func (pl plot) open(ctx context.Context, fault func(procman.Step) error) (s *sit
 	if err != nil {
 		return nil, nil, err
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	if os.Getenv(victimEnv) != "" {
@@ -139,7 +132,7 @@ func (pl plot) open(ctx context.Context, fault func(procman.Step) error) (s *sit
 		isolation = procman.IsolationNone
 	}
 	router := proxy.New(proxy.Options{})
-	sup := procman.New(procman.Options{Exe: exe, Router: router, Ports: pl.ports, Isolation: isolation, Log: log, Fault: fault})
+	sup := procman.New(procman.Options{Exe: pl.init, Router: router, Ports: pl.ports, Isolation: isolation, Log: log, Fault: fault})
 	s = &site{plot: pl, served: make(chan error, 1)}
 	s.p = New(Options{Store: store, Supervisor: sup, Router: router, Log: log, Domain: "test", KeepReleases: 20, Builds: 1, Fault: fault})
 	s.p.Prepare()
