@@ -30,7 +30,7 @@ func localCommands() []localCommand {
 		{"local", "[DIR] [TYPE…] [--port N]", "build a folder and run its processes here", "local . web worker", runLocal},
 		{"doctor", "[--json]", "check this machine", "doctor", doctor},
 		{"admin", "add NAME [--role ROLE] < KEY.pub | list | remove NAME", "manage keys on the server's own machine", "admin add ann < ann.pub", admin},
-		{"packages", "list | update | prefetch STACK…", "the offline package set", "packages prefetch python", packageSet},
+		{"packages", "list | update | prefetch STACK… | size STACK… | export [STACK…] | import", "the offline package set", "packages prefetch python", packageSet},
 		{"version", "[--json]", "print the version", "version", printVersion},
 	}
 }

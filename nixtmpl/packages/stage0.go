@@ -36,24 +36,41 @@ func makeStage0(ctx context.Context, deb, dir string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make stage 0: %w", err)
 	}
-	bin := filepath.Join(dir, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return nil, fmt.Errorf("make stage 0: %w", diskError(dir, err))
-	}
-	program := filepath.Join(bin, "busybox")
-	if err := os.WriteFile(program, busybox, 0o755); err != nil {
-		return nil, fmt.Errorf("make stage 0: %w", diskError(dir, err))
+	program, err := writeStage0(dir, busybox)
+	if err != nil {
+		return nil, err
 	}
 	applets, err := listApplets(ctx, program)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range applets {
-		if err := os.Symlink("busybox", filepath.Join(bin, a)); err != nil {
-			return nil, fmt.Errorf("make stage 0: %w", err)
-		}
+	if err := linkStage0(dir, applets); err != nil {
+		return nil, err
 	}
 	return narOfStage0(busybox, applets), nil
+}
+
+// writeStage0 writes the program of the folder and returns its name.
+func writeStage0(dir string, busybox []byte) (program string, err error) {
+	bin := filepath.Join(dir, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return "", fmt.Errorf("make stage 0: %w", diskError(dir, err))
+	}
+	program = filepath.Join(bin, "busybox")
+	if err := os.WriteFile(program, busybox, 0o755); err != nil {
+		return "", fmt.Errorf("make stage 0: %w", diskError(dir, err))
+	}
+	return program, nil
+}
+
+// linkStage0 gives the program its other names.
+func linkStage0(dir string, applets []string) error {
+	for _, a := range applets {
+		if err := os.Symlink("busybox", filepath.Join(dir, "bin", a)); err != nil {
+			return fmt.Errorf("make stage 0: %w", err)
+		}
+	}
+	return nil
 }
 
 func listApplets(ctx context.Context, program string) ([]string, error) {
