@@ -160,7 +160,7 @@ func (s *Supervisor) boxWith(r *Release, name string, argv, env []string) sandbo
 	box := sandbox.Spec{
 		App: r.App, Name: name, Closure: r.Closure, AppDir: filepath.Join(r.StorePath, "app"),
 		BinDir: filepath.Join(r.StorePath, "bin"), DataDir: r.DataDir, Dir: "/app",
-		Argv: argv, Env: env, UID: r.UID, GID: r.UID, Hostname: r.App,
+		Argv: argv, Env: env, UID: r.UID, GID: r.UID, Hostname: r.App, Sockets: r.Sockets,
 	}
 	if s.o.Isolation == IsolationNone {
 		box.Bare = true

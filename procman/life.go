@@ -105,6 +105,9 @@ func (u *run) ready(ctx context.Context, proc *shim.Instance) error {
 		}
 		return p.web(ctx)
 	}
+	if w, _ := u.r.process(u.i.slot.Type); w.Ready != nil {
+		return p.asked(ctx, w.Ready)
+	}
 	return p.steady(ctx)
 }
 

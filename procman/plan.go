@@ -69,7 +69,8 @@ func (r *Release) hash(p Process) string {
 		UID                           int
 		DataDir                       string
 		Exclusive                     bool
-	}{r.App, r.StorePath, p.Type, p.Command, r.Closure, r.AppEnv, p.Limits, r.UID, r.DataDir, p.Exclusive})
+		Sockets                       []sandbox.Socket `json:",omitempty"` // absent where there are none, as in the hashes of earlier versions
+	}{r.App, r.StorePath, p.Type, p.Command, r.Closure, r.AppEnv, p.Limits, r.UID, r.DataDir, p.Exclusive, r.Sockets})
 	if err != nil { // strings, numbers and maps of strings cannot fail
 		panic(fmt.Sprintf("hash process %s: %v", p.Type, err))
 	}

@@ -63,6 +63,35 @@ func (p *probe) steady(ctx context.Context) error {
 	return errEnded
 }
 
+// asked waits until ask says that the process is ready. At the timeout it returns a *notReady.
+func (p *probe) asked(ctx context.Context, ask func(context.Context) error) error {
+	deadline := time.NewTimer(p.timeout)
+	defer deadline.Stop()
+	asking, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	for wait := probeFirst; ; wait = min(wait*3/2, probeMax) {
+		one, done := context.WithTimeout(asking, p.health.Timeout)
+		err := ask(one)
+		done()
+		if err == nil {
+			return nil
+		}
+		pause := time.NewTimer(wait)
+		select {
+		case <-pause.C:
+		case <-p.done:
+			pause.Stop()
+			return errEnded
+		case <-ctx.Done():
+			pause.Stop()
+			return context.Cause(ctx)
+		case <-deadline.C:
+			pause.Stop()
+			return &notReady{Unhealthy, fmt.Sprintf("is not ready after %v: %v", p.timeout, err)}
+		}
+	}
+}
+
 // web waits until the instance accepts on its port and answers well. At the timeout it returns a *notReady.
 func (p *probe) web(ctx context.Context) error {
 	begun := time.Now()

@@ -1,6 +1,7 @@
 package procman
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,7 +28,7 @@ const (
 )
 
 var (
-	appName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	appName  = regexp.MustCompile(`^(service\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // an app, or what runs a service
 	typeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 )
 
@@ -56,6 +57,9 @@ type Release struct {
 	JobDir  string // the folders of its one-off processes, the app's alone; only StartJob needs it
 	URL     string
 
+	// Sockets are the services that its processes may reach. Nothing else of them is to be seen.
+	Sockets []sandbox.Socket
+
 	// Maintenance, when not empty, is what visitors read in place of the app; its processes run on.
 	Maintenance string
 }
@@ -70,6 +74,9 @@ type Process struct {
 	Exclusive bool
 	// RestartLimit is the number of crashes in a row after which it stays down; 0 is no limit.
 	RestartLimit int
+	// Ready, where a type other than web has it, is asked until it returns nil: then an instance is ready. It is not part of
+	// what a process is identified by.
+	Ready func(context.Context) error
 }
 
 // Health says when an instance counts as ready.
@@ -90,6 +97,7 @@ func (r Release) normal(limits sandbox.Limits) (*Release, error) {
 	r.AppEnv = maps.Clone(r.AppEnv)
 	r.Hosts = slices.Clone(r.Hosts)
 	r.Processes = slices.Clone(r.Processes)
+	r.Sockets = slices.Clone(r.Sockets)
 	r.StartTimeout = orElse(r.StartTimeout, DefaultStartTimeout)
 	r.DrainTimeout = orElse(r.DrainTimeout, DefaultDrainTimeout)
 	r.Health.Interval = orElse(r.Health.Interval, DefaultInterval)

@@ -77,6 +77,9 @@ func (in *Inside) Start(stdio [3]*os.File) (pid int, err error) {
 	if m, _, err := in.ctl.recv(); err != nil || !m.Go {
 		return 0, fmt.Errorf("start sandbox: not released: %w", err)
 	}
+	if err := in.forward(); err != nil {
+		return 0, err
+	}
 	in.oomAt = oomKills(in.oom)
 	if pid, err = in.exec(stdio); err != nil {
 		return 0, err

@@ -42,7 +42,7 @@ func buildRoot(s *Spec, userns bool) error {
 		return fail("close the closure", err)
 	}
 	linkTools(s)
-	for _, step := range []func(*Spec, bool) error{mountApp, mountData, makeDev, makeEtc, mountProc} {
+	for _, step := range []func(*Spec, bool) error{mountApp, mountData, mountSockets, makeDev, makeEtc, mountProc} {
 		if err := step(s, userns); err != nil {
 			return err
 		}

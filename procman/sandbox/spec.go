@@ -40,6 +40,8 @@ type Spec struct {
 	BinDir string
 	// DataDir is a host directory shown read-write at /data. Empty: no /data.
 	DataDir string
+	// Sockets are shown at /run/services.
+	Sockets []Socket
 	// Dir is the working directory inside. Empty: /app.
 	Dir string
 
@@ -177,6 +179,9 @@ func (s *Spec) Validate(root bool) error {
 		if err := checkClosurePath(p); err != nil {
 			return err
 		}
+	}
+	if err := checkSockets(s.Sockets); err != nil {
+		return err
 	}
 	for _, p := range []string{s.AppDir, s.BinDir, s.DataDir, s.Dir} {
 		if p != "" && !path.IsAbs(p) {

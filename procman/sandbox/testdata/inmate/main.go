@@ -69,6 +69,13 @@ var commands = map[string]func(args []string){
 			c.Close()
 		}
 	},
+	"ask": func(a []string) {
+		c, err := net.Dial(a[0], a[1])
+		if err == nil {
+			_, err = io.Copy(os.Stdout, c)
+		}
+		fmt.Println(err)
+	},
 	"ping": func([]string) { fmt.Println("ping", os.Getpid()) },
 }
 
