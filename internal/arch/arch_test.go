@@ -36,6 +36,7 @@ var imports = map[string][]string{
 	"internal/pypitest": {},
 	"internal/certs":    {"internal/acmetest"}, // for its tests
 	"internal/config":   {},
+	"internal/service":  {},
 	"internal/state":    {},
 	"internal/deploy":   {"detect", "internal/osv", "internal/sbom", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
 	"internal/command":  {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/manual", "internal/sbom", "internal/state"},

@@ -32,6 +32,9 @@ type App struct {
 	Lock         *Mark          `json:"lock,omitempty"`         // by apps:lock: releases, settings and scale stay as they are
 	Maintenance  *Mark          `json:"maintenance,omitempty"`  // by maintenance:on: visitors get a page instead of the app
 
+	Service  *Service     `json:"service,omitempty"`  // what it gives to others; nil for an app of somebody's own
+	Attached []Attachment `json:"attached,omitempty"` // the services that it uses, in the order in which they came
+
 	// Config holds the app's settings. It is encrypted at rest.
 	Config map[string]string `json:"-"`
 }
@@ -142,6 +145,7 @@ func (a *App) clone() *App {
 	c.Domains = slices.Clone(a.Domains)
 	c.Formation = maps.Clone(a.Formation)
 	c.Releases = slices.Clone(a.Releases)
+	c.Attached = slices.Clone(a.Attached)
 	c.Config = maps.Clone(a.Config)
 	if c.Formation == nil {
 		c.Formation = map[string]int{}

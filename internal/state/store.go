@@ -10,7 +10,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -69,8 +68,10 @@ func Open(dir string) (*Store, error) {
 }
 
 func open(dir string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "apps"), 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+	for _, sub := range []string{"apps", servicesDir} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("make the data folder: %w", err)
+		}
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("close the data folder to others: %w", err)
@@ -117,37 +118,12 @@ func (s *Store) Keys() *Keys { return s.keys }
 // Dir is the data folder.
 func (s *Store) Dir() string { return s.dir }
 
-// AppDir is the folder of one app.
-func (s *Store) AppDir(app string) string { return filepath.Join(s.dir, "apps", app) }
-
-func (s *Store) load() error {
-	if _, err := readJSON(filepath.Join(s.dir, "server.json"), &s.server); err != nil {
-		return err
+// AppDir is the folder of one app, or of one service.
+func (s *Store) AppDir(app string) string {
+	if name, ok := strings.CutPrefix(app, servicePrefix); ok {
+		return filepath.Join(s.dir, servicesDir, name)
 	}
-	entries, err := os.ReadDir(filepath.Join(s.dir, "apps"))
-	if err != nil {
-		return fmt.Errorf("read the apps: %w", err)
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), destroyed) {
-			// A folder that was being destroyed when the server was.
-			if err := os.RemoveAll(filepath.Join(s.dir, "apps", e.Name())); err != nil {
-				return fmt.Errorf("finish destroying an app: %w", err)
-			}
-			continue
-		}
-		if e.Type() == fs.ModeSymlink { // the old name of an app that was renamed
-			continue
-		}
-		app, err := s.loadApp(e.Name())
-		if err != nil {
-			return err
-		}
-		if app != nil {
-			s.apps[app.Name] = app
-		}
-	}
-	return nil
+	return filepath.Join(s.dir, "apps", app)
 }
 
 // appFile is app.json: the app in the clear but for its settings.
@@ -240,11 +216,14 @@ func (s *Store) App(name string) (*App, error) {
 	return nil, &NotFound{Kind: "app", Name: name, Near: Nearest(name, slices.Collect(maps.Keys(s.apps)))}
 }
 
-// Apps returns all apps by name.
-func (s *Store) Apps() []*App {
+// Apps returns all apps by name, without the services.
+func (s *Store) Apps() []*App { return s.list(func(a *App) bool { return a.Service == nil }) }
+
+func (s *Store) list(chosen func(*App) bool) []*App {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	apps := slices.Collect(maps.Values(s.apps))
+	apps = slices.DeleteFunc(apps, func(a *App) bool { return !chosen(a) })
 	slices.SortFunc(apps, func(a, b *App) int { return strings.Compare(a.Name, b.Name) })
 	return apps
 }
@@ -256,18 +235,23 @@ func (s *Store) Create(name, by string, now time.Time) (*App, error) {
 	if err := s.free(name); err != nil {
 		return nil, err
 	}
+	return s.create(&App{Name: name, Created: now.UTC(), CreatedBy: by})
+}
+
+// create gives a its user id and its folder. It needs mu.
+func (s *Store) create(a *App) (*App, error) {
 	uid, err := s.takeUID()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(s.AppDir(name), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of %s: %w", name, err)
+	a.UID = uid
+	if err := os.MkdirAll(s.AppDir(a.Name), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of %s: %w", a.Name, err)
 	}
-	a := &App{Name: name, Created: now.UTC(), CreatedBy: by, UID: uid}
 	if err := s.saveApp(a); err != nil {
 		return nil, err
 	}
-	s.apps[name] = a
+	s.apps[a.Name] = a
 	return a, nil
 }
 
