@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// catFile is a git cat-file --batch that answers one question after the other.
+// catFile is a git cat-file that answers one question after the other.
 type catFile struct {
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
@@ -23,10 +23,10 @@ type catFile struct {
 	err error      // an answer was lost: the stream cannot be used further
 }
 
-// startCat starts the child, which ends with ctx or with close.
-func startCat(ctx context.Context, v view, more ...string) (*catFile, error) {
+// startCat starts the child, --batch for contents and --batch-check for sizes, which ends with ctx or with close.
+func startCat(ctx context.Context, v view, args ...string) (*catFile, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := v.command(ctx, append([]string{"cat-file", "--batch"}, more...)...)
+	cmd := v.command(ctx, append([]string{"cat-file"}, args...)...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		cancel()
@@ -57,7 +57,7 @@ func (c *catFile) blob(e *entry) ([]byte, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	data := make([]byte, e.size)
+	data := make([]byte, e.size.Load())
 	_, err := io.WriteString(c.in, e.id+"\n")
 	if err == nil {
 		err = c.answer(e, sliceWriter{data})
@@ -111,10 +111,10 @@ func (c *catFile) answer(e *entry, w io.Writer) error {
 		return early(err)
 	}
 	f := strings.Fields(head)
-	if len(f) != 3 || f[0] != e.id || f[1] != "blob" || f[2] != strconv.FormatInt(e.size, 10) {
+	if len(f) != 3 || f[0] != e.id || f[1] != "blob" || f[2] != strconv.FormatInt(e.size.Load(), 10) {
 		return fmt.Errorf("unexpected answer %q", head)
 	}
-	if _, err := io.CopyN(w, c.out, e.size); err != nil {
+	if _, err := io.CopyN(w, c.out, e.size.Load()); err != nil {
 		return early(err)
 	}
 	_, err = c.out.Discard(1)

@@ -52,7 +52,7 @@ func readCommit(ctx context.Context, v view, id string) (CommitInfo, error) {
 	if !isID(id) {
 		return CommitInfo{}, fmt.Errorf("read commit: %q is no object id", id)
 	}
-	cat, err := startCat(ctx, v)
+	cat, err := startCat(ctx, v, "--batch")
 	if err != nil {
 		return CommitInfo{}, err
 	}

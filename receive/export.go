@@ -42,11 +42,15 @@ type exportTo struct {
 // export writes a listing whose symlinks have been checked.
 func export(ctx context.Context, v view, t *listing, to exportTo) (err error) {
 	l := Limits{Files: to.limits.Files, TreeBytes: to.limits.Bytes}.withDefaults()
-	if len(t.order) > l.Files || t.bytes > l.TreeBytes {
-		return errTreeSize
+	if modules := t.of(fs.ModeIrregular); modules != nil {
+		e := &TreeError{Why: "submodules are not fetched"}
+		for _, m := range modules {
+			e.Paths = append(e.Paths, m.path)
+		}
+		return e
 	}
-	if modules := t.paths(fs.ModeIrregular); modules != nil {
-		return &TreeError{Why: "submodules are not fetched", Paths: modules}
+	if err := t.fits(ctx, v, l); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(to.dst, 0o755); err != nil {
 		return fmt.Errorf("export tree: %w", err)
@@ -56,7 +60,7 @@ func export(ctx context.Context, v view, t *listing, to exportTo) (err error) {
 		return fmt.Errorf("export tree: %w", err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	cat, err := startCat(ctx, v, "--buffer")
+	cat, err := startCat(ctx, v, "--batch", "--buffer")
 	if err != nil {
 		return err
 	}
@@ -78,8 +82,8 @@ func export(ctx context.Context, v view, t *listing, to exportTo) (err error) {
 // ask requests all contents ahead, so that the child never waits for us.
 func ask(cat *catFile, t *listing) error {
 	w := bufio.NewWriter(cat.in)
-	for _, name := range t.order {
-		if e := t.entries[name]; !e.mode.IsDir() {
+	for _, e := range t.order {
+		if !e.mode.IsDir() {
 			w.WriteString(e.id + "\n") // bufio keeps the first error for Flush
 		}
 	}
@@ -87,21 +91,20 @@ func ask(cat *catFile, t *listing) error {
 }
 
 func writeTree(root *os.Root, cat *catFile, t *listing) error {
-	for _, name := range t.order {
-		e := t.entries[name]
+	for _, e := range t.order {
 		var err error
 		switch {
 		case e.mode.IsDir():
-			if err = root.Mkdir(name, 0o755); err == nil {
-				err = root.Chmod(name, 0o755) // whatever the umask
+			if err = root.Mkdir(e.path, 0o755); err == nil {
+				err = root.Chmod(e.path, 0o755) // whatever the umask
 			}
 		case e.mode&fs.ModeSymlink != 0:
-			target := make([]byte, e.size)
+			target := make([]byte, e.size.Load())
 			if err = cat.answer(e, sliceWriter{target}); err == nil {
-				err = root.Symlink(string(target), name)
+				err = root.Symlink(string(target), e.path)
 			}
 		default:
-			err = writeEntry(root, cat, nameEntry{name, e})
+			err = writeEntry(root, cat, e)
 		}
 		if err != nil {
 			return err
@@ -110,16 +113,11 @@ func writeTree(root *os.Root, cat *catFile, t *listing) error {
 	return nil
 }
 
-type nameEntry struct {
-	name string
-	*entry
-}
-
-func writeEntry(root *os.Root, cat *catFile, e nameEntry) error {
-	f, err := root.OpenFile(e.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, e.mode.Perm())
+func writeEntry(root *os.Root, cat *catFile, e *entry) error {
+	f, err := root.OpenFile(e.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, e.mode.Perm())
 	if err != nil {
 		return err
 	}
-	err = cat.answer(e.entry, io.Writer(f))
+	err = cat.answer(e, io.Writer(f))
 	return errors.Join(err, f.Chmod(e.mode.Perm()), f.Close())
 }

@@ -2,7 +2,6 @@ package receive
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,24 +9,55 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // entry is one name of a tree.
 type entry struct {
-	name     string // its last element
+	path, id string
 	mode     fs.FileMode
-	id       string
-	size     int64
-	children []*entry // of a folder, sorted by name
+	size     atomic.Int64 // unknown until it is measured, 0 of a folder
+	children []*entry     // of a folder, sorted by name
+}
+
+const unknown = -1
+
+// name is the last element of the path.
+func (e *entry) name() string { return e.path[strings.LastIndexByte(e.path, '/')+1:] }
+
+// folder is the path of the folder that it is in.
+func (e *entry) folder() string {
+	if i := strings.LastIndexByte(e.path, '/'); i >= 0 {
+		return e.path[:i]
+	}
+	return "."
 }
 
 // listing is all of a commit's tree but the contents of its files.
 type listing struct {
-	entries map[string]*entry // by path, "." is the root
-	order   []string          // the paths of all but the root, parents before children
-	bytes   int64
+	folders map[string]*entry // by path, "." is the root
+	order   []*entry          // all but the root, parents before children
+}
+
+// entry returns what has that path, nil if there is nothing.
+func (t *listing) entry(name string) *entry {
+	if e := t.folders[name]; e != nil {
+		return e
+	}
+	parent := t.folders[path.Dir(name)]
+	if parent == nil {
+		return nil
+	}
+	if i, ok := parent.child(path.Base(name)); ok {
+		return parent.children[i]
+	}
+	return nil
+}
+
+// child finds a name in a folder.
+func (e *entry) child(name string) (int, bool) {
+	return slices.BinarySearchFunc(e.children, name, func(c *entry, name string) int { return strings.Compare(c.name(), name) })
 }
 
 // TreeError refuses a pushed tree for something in it, which it names.
@@ -54,14 +84,15 @@ func (e *TreeError) Reason() string { return e.Error() }
 
 var errTreeSize = &rejection{"the tree has too many files, or they are too large together"}
 
-// list reads a commit's tree, all of it in one child: as many folders, as many questions it would be.
+// list reads the names in a commit's tree, all of them in one child: as many folders, as many questions it would be. Their
+// sizes are not asked for: git must look up each file's object for them, which takes three times as long as the names.
 func list(ctx context.Context, v view, commit string, l Limits) (*listing, error) {
 	if !isID(commit) {
 		return nil, fmt.Errorf("list tree: %q is no object id", commit)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the child early when the tree is larger than allowed
-	cmd := v.command(ctx, "ls-tree", "-r", "-t", "-z", "-l", "--full-tree", commit)
+	cmd := v.command(ctx, "ls-tree", "-r", "-t", "-z", "--full-tree", commit)
 	stderr := &tail{}
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
@@ -84,12 +115,12 @@ func list(ctx context.Context, v view, commit string, l Limits) (*listing, error
 }
 
 func readListing(r *bufio.Reader, l Limits) (*listing, error) {
-	root := &entry{name: ".", mode: fs.ModeDir | 0o755}
-	t := &listing{entries: map[string]*entry{".": root}}
+	parent := &entry{path: ".", mode: fs.ModeDir | 0o755}
+	t := &listing{folders: map[string]*entry{".": parent}}
 	for {
 		line, err := r.ReadSlice(0)
 		if err == io.EOF && len(line) == 0 {
-			return t.sorted(), nil
+			return t, t.sort()
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return nil, &rejection{"the tree has a path of more than 64 KiB"}
@@ -97,41 +128,53 @@ func readListing(r *bufio.Reader, l Limits) (*listing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list tree: %w", early(err))
 		}
-		name, e, err := parseEntry(line[:len(line)-1])
+		e, err := parseEntry(string(line[:len(line)-1]))
 		if err != nil {
 			return nil, err
 		}
-		parent := t.entries[path.Dir(name)]
-		if parent == nil || t.entries[name] != nil || !fs.ValidPath(name) {
-			return nil, &TreeError{Why: "not a possible path", Paths: []string{name}}
+		if dir := e.folder(); dir != parent.path { // git lists a folder's names one after the other
+			parent = t.folders[dir]
+		}
+		if parent == nil || !fs.ValidPath(e.path) {
+			return nil, &TreeError{Why: "not a possible path", Paths: []string{e.path}}
 		}
 		parent.children = append(parent.children, e)
-		t.entries[name] = e
-		t.order = append(t.order, name)
-		t.bytes += e.size
-		if len(t.order) > l.Files || t.bytes > l.TreeBytes {
+		if e.mode.IsDir() {
+			t.folders[e.path] = e
+		}
+		t.order = append(t.order, e)
+		if len(t.order) > l.Files {
 			return nil, errTreeSize
 		}
 	}
 }
 
-// sorted puts the children in the order of fs.ReadDir; git sorts folders as if they ended in a slash.
-func (t *listing) sorted() *listing {
-	for _, e := range t.entries {
-		slices.SortFunc(e.children, func(a, b *entry) int { return strings.Compare(a.name, b.name) })
+// sort puts the children in the order of fs.ReadDir; git sorts folders as if they ended in a slash. No name may be there twice.
+func (t *listing) sort() error {
+	byName := func(a, b *entry) int { return strings.Compare(a.name(), b.name()) }
+	for _, e := range t.folders {
+		if !slices.IsSortedFunc(e.children, byName) {
+			slices.SortFunc(e.children, byName)
+		}
+		for i, c := range e.children {
+			if i > 0 && c.path == e.children[i-1].path {
+				return &TreeError{Why: "not a possible path", Paths: []string{c.path}}
+			}
+		}
 	}
-	return t
+	return nil
 }
 
-// parseEntry reads "MODE TYPE ID SIZE<tab>PATH".
-func parseEntry(line []byte) (string, *entry, error) {
-	head, name, ok := bytes.Cut(line, []byte{'\t'})
-	f := strings.Fields(string(head))
-	if !ok || len(f) != 4 {
-		return "", nil, fmt.Errorf("list tree: unexpected line %q", line)
+// parseEntry reads "MODE TYPE ID<tab>PATH".
+func parseEntry(line string) (*entry, error) {
+	head, name, ok := strings.Cut(line, "\t")
+	mode, rest, _ := strings.Cut(head, " ")
+	_, id, found := strings.Cut(rest, " ")
+	if !ok || !found || !isID(id) {
+		return nil, fmt.Errorf("list tree: unexpected line %q", line)
 	}
-	e := &entry{name: path.Base(string(name)), id: f[2]}
-	switch f[0] {
+	e := &entry{path: name, id: id}
+	switch mode {
 	case "100644", "100664":
 		e.mode = 0o644
 	case "100755":
@@ -140,27 +183,23 @@ func parseEntry(line []byte) (string, *entry, error) {
 		e.mode = fs.ModeSymlink | 0o777
 	case "040000":
 		e.mode = fs.ModeDir | 0o755
+		return e, nil
 	case "160000":
 		e.mode = fs.ModeIrregular // a commit of another repository
+		return e, nil
 	default:
-		return "", nil, &TreeError{Why: "unknown kind of file", Paths: []string{string(name)}}
+		return nil, &TreeError{Why: "unknown kind of file", Paths: []string{name}}
 	}
-	if f[3] != "-" {
-		n, err := strconv.ParseInt(f[3], 10, 64)
-		if err != nil {
-			return "", nil, fmt.Errorf("list tree: %w", err)
-		}
-		e.size = n
-	}
-	return string(name), e, nil
+	e.size.Store(unknown)
+	return e, nil
 }
 
-// paths returns those that have a type bit.
-func (t *listing) paths(kind fs.FileMode) []string {
-	var found []string
-	for _, name := range t.order {
-		if t.entries[name].mode&kind != 0 {
-			found = append(found, name)
+// of returns those that have a type bit.
+func (t *listing) of(kind fs.FileMode) []*entry {
+	var found []*entry
+	for _, e := range t.order {
+		if e.mode&kind != 0 {
+			found = append(found, e)
 		}
 	}
 	return found
@@ -171,27 +210,30 @@ const maxLink = 4096
 
 // checkLinks refuses symlinks that lead out of the tree.
 func (t *listing) checkLinks(ctx context.Context, v view) error {
-	links := t.paths(fs.ModeSymlink)
+	links := t.of(fs.ModeSymlink)
 	if len(links) == 0 {
 		return nil
 	}
-	cat, err := startCat(ctx, v)
+	if err := measure(ctx, v, links); err != nil {
+		return err
+	}
+	cat, err := startCat(ctx, v, "--batch")
 	if err != nil {
 		return err
 	}
 	defer cat.close()
 	var bad []string
-	for _, name := range links {
-		if t.entries[name].size > maxLink {
-			bad = append(bad, name)
+	for _, e := range links {
+		if e.size.Load() > maxLink {
+			bad = append(bad, e.path)
 			continue
 		}
-		target, err := cat.blob(t.entries[name])
+		target, err := cat.blob(e)
 		if err != nil {
 			return err
 		}
-		if !t.inside(name, string(target)) {
-			bad = append(bad, fmt.Sprintf("%s -> %s", name, target))
+		if !t.inside(e.path, string(target)) {
+			bad = append(bad, fmt.Sprintf("%s -> %s", e.path, target))
 		}
 	}
 	if bad != nil {
@@ -215,7 +257,7 @@ func (t *listing) inside(link, target string) bool {
 		case at == ".":
 			return false
 		default:
-			if e := t.entries[at]; e == nil || !e.mode.IsDir() {
+			if t.folders[at] == nil {
 				return false
 			}
 			at = path.Dir(at)

@@ -54,7 +54,11 @@ func (p *Push) check(ctx context.Context) (err error) {
 	var wg sync.WaitGroup
 	wg.Go(func() { missing = connected(ctx, v, p.New) })
 	wg.Go(func() { p.Force, forced = p.forced(ctx, p.Old) })
-	wg.Go(func() { p.listing, listed = list(ctx, v, p.New, p.limits) })
+	wg.Go(func() {
+		if p.listing, listed = list(ctx, v, p.New, p.limits); listed == nil {
+			listed = p.listing.fits(ctx, v, p.limits)
+		}
+	})
 	wg.Wait()
 	if err := cmp.Or(missing, forced, listed); err != nil {
 		return err

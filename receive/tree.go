@@ -17,8 +17,8 @@ const maxRead = 64 << 20
 // Tree returns the files of a commit as a file system, without a checkout: fs.ReadDirFS,
 // fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS. Files are 0644 or 0755; a symlink is an entry that is
 // never followed, and reading one is an error; a submodule is an entry of type fs.ModeIrregular.
-// Times are zero. Names are listed at once, contents are read when they are asked for, by a child
-// that ends with ctx. Safe for concurrent use.
+// Times are zero. Names are listed at once; sizes and contents are read when they are asked for, by
+// children that end with ctx. Safe for concurrent use.
 func (r *Repo) Tree(ctx context.Context, commit string) (fs.FS, error) {
 	l, err := list(ctx, r.view(), commit, Limits{}.withDefaults())
 	if err != nil {
@@ -29,11 +29,7 @@ func (r *Repo) Tree(ctx context.Context, commit string) (fs.FS, error) {
 
 type tree struct {
 	*listing
-	cat func() (*catFile, error) // starts the child at its first call
-
-	mu      sync.Mutex
-	started *catFile
-	closed  bool
+	contents, sizes *lazyCat
 }
 
 var (
@@ -42,39 +38,76 @@ var (
 )
 
 func newTree(ctx context.Context, v view, l *listing) *tree {
-	t := &tree{listing: l}
-	t.cat = sync.OnceValues(func() (*catFile, error) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.closed {
-			return nil, errClosed
-		}
-		c, err := startCat(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		t.started = c
-		context.AfterFunc(ctx, c.close)
-		return c, nil
-	})
-	return t
+	lazy := func(mode string) *lazyCat {
+		return &lazyCat{start: func() (*catFile, error) {
+			c, err := startCat(ctx, v, mode)
+			if err == nil {
+				context.AfterFunc(ctx, c.close)
+			}
+			return c, err
+		}}
+	}
+	return &tree{listing: l, contents: lazy("--batch"), sizes: lazy("--batch-check")}
 }
 
-func (t *tree) close() {
-	t.mu.Lock()
-	c := t.started
-	t.closed = true
-	t.mu.Unlock()
+// lazyCat is a child that starts when it is asked for the first time.
+type lazyCat struct {
+	start func() (*catFile, error)
+
+	mu     sync.Mutex
+	cat    *catFile
+	err    error
+	closed bool
+}
+
+func (l *lazyCat) child() (*catFile, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errClosed
+	}
+	if l.cat == nil && l.err == nil {
+		l.cat, l.err = l.start()
+	}
+	return l.cat, l.err
+}
+
+func (l *lazyCat) close() {
+	l.mu.Lock()
+	c := l.cat
+	l.closed = true
+	l.mu.Unlock()
 	if c != nil {
 		c.close()
 	}
+}
+
+func (t *tree) close() {
+	t.contents.close()
+	t.sizes.close()
+}
+
+// measured returns the entry of a path once its size is known.
+func (t *tree) measured(op, name string) (*entry, error) {
+	e, err := t.find(op, name)
+	if err != nil || e.size.Load() != unknown {
+		return e, err
+	}
+	cat, err := t.sizes.child()
+	if err == nil {
+		err = cat.measure(t.beside(name))
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return e, nil
 }
 
 func (t *tree) find(op, name string) (*entry, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	e := t.entries[name]
+	e := t.entry(name)
 	if e == nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}
@@ -82,12 +115,12 @@ func (t *tree) find(op, name string) (*entry, error) {
 }
 
 func (t *tree) Open(name string) (fs.File, error) {
-	e, err := t.find("open", name)
+	e, err := t.measured("open", name)
 	if err != nil {
 		return nil, err
 	}
 	if e.mode.IsDir() {
-		return &openDir{info{e}, e.children}, nil
+		return &openDir{info{e}, t.dirEntries(e)}, nil
 	}
 	if e.mode&fs.ModeSymlink != 0 {
 		return &openLink{info{e}}, nil
@@ -108,10 +141,10 @@ func (t *tree) content(op, name string, e *entry) ([]byte, error) {
 		return fail(errFollow)
 	case e.mode&fs.ModeIrregular != 0:
 		return fail(fmt.Errorf("is a submodule: %w", fs.ErrInvalid))
-	case e.size > maxRead:
+	case e.size.Load() > maxRead:
 		return fail(fmt.Errorf("file is larger than %d MiB", maxRead>>20))
 	}
-	cat, err := t.cat()
+	cat, err := t.contents.child()
 	if err != nil {
 		return fail(err)
 	}
@@ -123,7 +156,7 @@ func (t *tree) content(op, name string, e *entry) ([]byte, error) {
 }
 
 func (t *tree) ReadFile(name string) ([]byte, error) {
-	e, err := t.find("read", name)
+	e, err := t.measured("read", name)
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +171,11 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !e.mode.IsDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
 	}
-	return dirEntries(e.children), nil
+	return t.dirEntries(e), nil
 }
 
 func (t *tree) Lstat(name string) (fs.FileInfo, error) {
-	e, err := t.find("stat", name)
+	e, err := t.measured("stat", name)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +185,7 @@ func (t *tree) Lstat(name string) (fs.FileInfo, error) {
 func (t *tree) Stat(name string) (fs.FileInfo, error) { return t.Lstat(name) }
 
 func (t *tree) ReadLink(name string) (string, error) {
-	e, err := t.find("readlink", name)
+	e, err := t.measured("readlink", name)
 	if err != nil {
 		return "", err
 	}
@@ -163,18 +196,31 @@ func (t *tree) ReadLink(name string) (string, error) {
 	return string(b), err
 }
 
-func dirEntries(list []*entry) []fs.DirEntry {
-	out := make([]fs.DirEntry, len(list))
-	for i, e := range list {
-		out[i] = fs.FileInfoToDirEntry(info{e})
+// dirEntry is an entry whose size is asked for only by Info.
+type dirEntry struct {
+	*entry
+	tree *tree
+}
+
+func (d *dirEntry) Name() string               { return d.name() }
+func (d *dirEntry) IsDir() bool                { return d.mode.IsDir() }
+func (d *dirEntry) Type() fs.FileMode          { return d.mode.Type() }
+func (d *dirEntry) Info() (fs.FileInfo, error) { return d.tree.Lstat(d.path) }
+func (d *dirEntry) String() string             { return fs.FormatDirEntry(d) }
+
+func (t *tree) dirEntries(e *entry) []fs.DirEntry {
+	all, out := make([]dirEntry, len(e.children)), make([]fs.DirEntry, len(e.children))
+	for i, c := range e.children {
+		all[i] = dirEntry{c, t}
+		out[i] = &all[i]
 	}
 	return out
 }
 
 type info struct{ e *entry }
 
-func (i info) Name() string               { return i.e.name }
-func (i info) Size() int64                { return i.e.size }
+func (i info) Name() string               { return i.e.name() }
+func (i info) Size() int64                { return i.e.size.Load() }
 func (i info) Mode() fs.FileMode          { return i.e.mode }
 func (i info) ModTime() time.Time         { return time.Time{} }
 func (i info) IsDir() bool                { return i.e.mode.IsDir() }
@@ -193,16 +239,16 @@ func (f *openFile) Size() int64 { return f.info.Size() }
 type openLink struct{ info }
 
 func (l *openLink) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: l.e.name, Err: errFollow}
+	return 0, &fs.PathError{Op: "read", Path: l.e.path, Err: errFollow}
 }
 
 type openDir struct {
 	info
-	rest []*entry
+	rest []fs.DirEntry
 }
 
 func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.e.name, Err: errors.New("is a directory")}
+	return 0, &fs.PathError{Op: "read", Path: d.e.path, Err: errors.New("is a directory")}
 }
 
 func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
@@ -212,7 +258,7 @@ func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 		return nil, io.EOF
 	}
 	n = min(n, len(d.rest))
-	out := dirEntries(d.rest[:n])
+	out := d.rest[:n]
 	d.rest = d.rest[n:]
 	return out, nil
 }
