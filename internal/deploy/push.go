@@ -198,18 +198,11 @@ func (p *Pipeline) detect(ctx context.Context, talk *Talk, src source) (detect.P
 	if err != nil {
 		return detect.Plan{}, fmt.Errorf("read the pushed tree: %w", err)
 	}
-	files, err := detect.LFSPointers(tree)
-	if err != nil {
-		return detect.Plan{}, fmt.Errorf("look for LFS pointers: %w", err)
-	}
-	if len(files) > 0 {
-		return detect.Plan{}, &Failure{
-			What: "these files are Git LFS pointers, not their content: " + strings.Join(files, ", "),
-			Mend: "hop3 has no LFS server: git lfs migrate export --include='*', then push again", Why: "LFS pointers",
-		}
-	}
 	plan, err := detect.Detect(tree)
 	if err != nil {
+		if err := checkLFS(tree); err != nil { // what reads as a broken manifest
+			return plan, err
+		}
 		return plan, &Failure{What: err.Error(), Mend: hintOf(err), Why: "not deployable", Status: err}
 	}
 	for i, line := range Summary(plan) {
@@ -220,6 +213,21 @@ func (p *Pipeline) detect(ctx context.Context, talk *Talk, src source) (detect.P
 		talk.Line("%s", line)
 	}
 	return plan, checkManifest(plan)
+}
+
+// checkLFS refuses files that Git LFS left out. It looks at the size of each file, which is cheap only in a folder.
+func checkLFS(tree fs.FS) error {
+	files, err := detect.LFSPointers(tree)
+	if err != nil {
+		return fmt.Errorf("look for LFS pointers: %w", err)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	return &Failure{
+		What: "these files are Git LFS pointers, not their content: " + strings.Join(files, ", "),
+		Mend: "hop3 has no LFS server: git lfs migrate export --include='*', then push again", Why: "LFS pointers",
+	}
 }
 
 // build exports the commit, writes its flake and builds it. The GC roots and
@@ -249,8 +257,12 @@ func (p *Pipeline) build(ctx context.Context, talk *Talk, app *state.App, plan d
 		}
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // cleared before the next build
-	if err := src.Export(ctx, filepath.Join(work, "source"), receive.ExportLimits{}); err != nil {
+	source := filepath.Join(work, "source")
+	if err := src.Export(ctx, source, receive.ExportLimits{}); err != nil {
 		return nixtmpl.Build{}, &Failure{What: err.Error(), Mend: hintOf(err), Why: "not deployable", Status: err}
+	}
+	if err := checkLFS(os.DirFS(source)); err != nil {
+		return nixtmpl.Build{}, err
 	}
 	log, err := os.OpenFile(p.BuildLog(app.Name, 0), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -261,7 +273,7 @@ func (p *Pipeline) build(ctx context.Context, talk *Talk, app *state.App, plan d
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
 	built, err := p.Builder.Build(ctx, nixtmpl.Request{
-		Name: app.Name, Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake"), Plan: plan, RootDir: dir,
+		Name: app.Name, Source: source, Work: filepath.Join(work, "flake"), Plan: plan, RootDir: dir,
 		Progress: out, Log: log, Verbose: o.verbose, NoCache: o.noCache,
 	})
 	if err != nil {
