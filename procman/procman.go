@@ -59,10 +59,13 @@ type Options struct {
 	Ports     PortRange // zero: DefaultPorts
 	Isolation string    // IsolationNone to do without a sandbox; anything else requires it
 	Log       logrus.FieldLogger
-	Defaults  sandbox.Limits   // for process types that set none
-	Parallel  int              // instances that are being executed at once; 0: four per core
-	LogBudget int64            // bytes per app; 0: LogBudget
-	Fault     func(Step) error // called at each step of a swap, by tests; its error fails the step
+	Defaults  sandbox.Limits // for process types that set none
+	Parallel  int            // instances that are being executed at once; 0: four per core
+	LogBudget int64          // bytes per app; 0: LogBudget
+	// SwapMemory is what the instances of an app's old and new release may take together, by their memory limits, in bytes:
+	// beyond it a swap goes one instance after the other. 0: no limit.
+	SwapMemory int64
+	Fault      func(Step) error // called at each step of a swap, by tests; its error fails the step
 }
 
 // Supervisor runs the processes of all apps. Its methods may be called from any goroutine.

@@ -53,7 +53,7 @@ type swap struct {
 	boot time.Duration
 
 	news    []*instance // of the new release, in the order of the diff
-	stopped []*instance // exclusive ones of the old release that were stopped for their successors
+	stopped []*instance // ones of the old release that were stopped for their successors, and come back if those fail
 	claimed bool        // the route has the new hosts already
 }
 
@@ -173,12 +173,7 @@ func (a *app) running() map[slot]present {
 	return out
 }
 
-// startAll starts what need not wait for its predecessor's end, and returns when all of it is ready. The first error
-// ends the other starts.
-func (w *swap) startAll(ctx context.Context) error {
-	return w.startThose(ctx, func(i *instance) bool { return !w.exclusive(i.slot) })
-}
-
+// startThose starts the chosen ones all at once.
 func (w *swap) startThose(ctx context.Context, chosen func(*instance) bool) error {
 	all, ctx := errgroup.WithContext(ctx)
 	for _, i := range w.news {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"hop3/internal/access"
@@ -157,8 +158,13 @@ func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger
 	for _, m := range features.Problems {
 		log.WithField("fix", m.Fix).Warn(m.What)
 	}
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		return nil, fmt.Errorf("look at the machine's memory: %w", err)
+	}
 	return procman.New(procman.Options{
-		Exe: sandbox.Executable(), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Log: log,
+		SwapMemory: int64(machine.Totalram) * int64(machine.Unit) / 100 * int64(c.SwapMemory),
+		Exe:        sandbox.Executable(), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Log: log,
 		Defaults: sandbox.Limits{MemoryBytes: int64(c.Memory), CPUMillis: int64(c.CPU), Pids: int64(c.Pids)},
 	}), nil
 }

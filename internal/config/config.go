@@ -44,11 +44,12 @@ type Config struct {
 	Autocreate   bool     `toml:"autocreate"`
 	MaxPushSize  Size     `toml:"max_push_size"`
 	Ports        Ports    `toml:"ports"`
-	Isolation    string   `toml:"isolation"` // "require", "prefer" or "" (require when root)
-	Memory       Size     `toml:"memory"`    // per process, 0 for no limit
-	CPU          int      `toml:"cpu"`       // per process, in thousandths of a core, 0 for no limit
-	Pids         int      `toml:"pids"`      // per process
-	Builds       int      `toml:"builds"`    // at once
+	Isolation    string   `toml:"isolation"`   // "require", "prefer" or "" (require when root)
+	Memory       Size     `toml:"memory"`      // per process, 0 for no limit
+	CPU          int      `toml:"cpu"`         // per process, in thousandths of a core, 0 for no limit
+	Pids         int      `toml:"pids"`        // per process
+	SwapMemory   Share    `toml:"swap_memory"` // of the machine's memory, for an app's two releases during a swap; 0 for no limit
+	Builds       int      `toml:"builds"`      // at once
 	BuildTimeout Duration `toml:"build_timeout"`
 	MinFree      Size     `toml:"min_free"`
 	Releases     int      `toml:"releases_kept"`
@@ -84,6 +85,7 @@ func Default() Config {
 		Ports:        Ports{20000, 29999},
 		Memory:       512 << 20, // Heroku's smallest dyno
 		Pids:         512,       // a JVM with many threads fits, a fork bomb does not
+		SwapMemory:   75,        // the rest is for other apps, which run on meanwhile
 		Builds:       2,
 		BuildTimeout: Duration(30 * time.Minute),
 		MinFree:      1 << 30,
@@ -271,6 +273,20 @@ func ParseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size: want a number of bytes or text like \"512MiB\"", text)
 	}
 	return n << shift, nil
+}
+
+// Share is a part of something in percent, written "75%".
+type Share int
+
+// UnmarshalText reads a percentage.
+func (s *Share) UnmarshalText(b []byte) error {
+	number, ok := strings.CutSuffix(string(b), "%")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 0 || n > 100 {
+		return fmt.Errorf("%q is not a share: want text like \"75%%\"", b)
+	}
+	*s = Share(n)
+	return nil
 }
 
 // Duration is a time written as in Go: "30m", "1h30m".

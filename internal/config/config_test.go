@@ -38,6 +38,7 @@ func TestLoad_Errors(t *testing.T) {
 		"unknown table":    {text: "http = \":81\"\n[tls]\na = 1\n", want: "server.toml:2: unknown key \"tls\""},
 		"syntax":           {text: "http = \n", want: "server.toml:1:"},
 		"bad size":         {text: "memory = \"lots\"\n", want: "\"lots\" is not a size"},
+		"bad share":        {text: "swap_memory = \"half\"\n", want: "\"half\" is not a share"},
 		"bad ports":        {text: "ports = \"9-1\"\n", want: "not a range of ports"},
 		"bad address":      {args: []string{"--http", "8080"}, want: "--http \"8080\" is not an address"},
 		"unknown flag":     {args: []string{"--colour"}, want: "unknown flag: --colour"},
