@@ -109,6 +109,20 @@ type view struct {
 	Stack any // what rule.view makes for the stack's templates
 }
 
+// Run is the command of nix run: that of web, else the first process; "" where
+// there are only files to serve.
+func (v view) Run() string {
+	for _, p := range v.Processes {
+		if p.Name == "web" {
+			return p.Command
+		}
+	}
+	if v.Static != "" || len(v.Processes) == 0 {
+		return ""
+	}
+	return v.Processes[0].Command
+}
+
 type fixedView struct{ Name, Hash string }
 
 func values(p detect.Plan, o RenderOptions, r Resolution) view {

@@ -196,8 +196,15 @@ func serve(t *testing.T, b Build, command string) string {
 		argv := strings.Fields(strings.ReplaceAll(command, "$PORT", port))
 		cmd = exec.Command(filepath.Join(b.Out, "bin", argv[0]), argv[1:]...)
 	}
+	cmd.Dir, cmd.Env = filepath.Join(b.Out, "app"), env
+	return answer(t, cmd, port)
+}
+
+// answer starts a server, returns what it answers at / and ends it.
+func answer(t *testing.T, cmd *exec.Cmd, port string) string {
+	t.Helper()
 	var out bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = filepath.Join(b.Out, "app"), env, &out, &out
+	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -111,7 +111,7 @@ func outcome(t *testing.T, src fs.FS, dir string) []txtar.File {
 		return append(files, txtar.File{Name: "want/render-error", Data: []byte(err.Error() + "\n")})
 	}
 	parses(t, flake)
-	if lines := strings.Count(string(flake), "\n"); lines > 120*(1+len(plan.Assets)) {
+	if lines := strings.Count(string(flake), "\n"); lines > 130*(1+len(plan.Assets)) {
 		t.Errorf("the flake has %d lines: too long to read", lines)
 	}
 	return append(files, txtar.File{Name: "want/flake.nix", Data: append(flake, '\n')})
