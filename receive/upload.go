@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os/exec"
 	"regexp"
 )
 
@@ -17,6 +18,16 @@ func UploadPack(ctx context.Context, r *Repo, in io.Reader, out, errw io.Writer,
 	if protocolValue.MatchString(protocol) {
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL="+protocol)
 	}
+	return serveGit(ctx, cmd, in, out, errw)
+}
+
+// UploadArchive serves one git archive --remote, of branches and tags by their names, as UploadPack serves a clone.
+func UploadArchive(ctx context.Context, r *Repo, in io.Reader, out, errw io.Writer) error {
+	return serveGit(ctx, r.view().command(ctx, "upload-archive", r.dir), in, out, errw)
+}
+
+// serveGit runs a child that talks to a client.
+func serveGit(ctx context.Context, cmd *exec.Cmd, in io.Reader, out, errw io.Writer) error {
 	stderr := &tail{}
 	cmd.Stdout, cmd.Stderr = out, io.MultiWriter(errw, stderr)
 	stdin, err := cmd.StdinPipe()
@@ -31,7 +42,7 @@ func UploadPack(ctx context.Context, r *Repo, in io.Reader, out, errw io.Writer,
 		stdin.Close()
 	}()
 	if err := cmd.Wait(); err != nil {
-		return gitError(ctx, "upload-pack", stderr, err)
+		return gitError(ctx, cmd.Args[1], stderr, err)
 	}
 	return nil
 }

@@ -190,7 +190,6 @@ func (s *Set) gate(session *Session, args []string) (*Call, error) {
 var foreign = map[string]string{
 	"scp":                  "push code with git",
 	"rsync":                "push code with git",
-	"git-upload-archive":   "get the code with git clone",
 	"git-lfs-authenticate": "hop3 has no LFS server: git lfs migrate export",
 	"git-lfs-transfer":     "hop3 has no LFS server: git lfs migrate export",
 }

@@ -11,8 +11,9 @@ import (
 
 // gitServices are the programs that a git client asks for, and what they need.
 var gitServices = map[string]state.Role{
-	"git-receive-pack": state.Deploy,
-	"git-upload-pack":  state.View,
+	"git-receive-pack":   state.Deploy,
+	"git-upload-pack":    state.View,
+	"git-upload-archive": state.View,
 }
 
 // IsGit reports whether args call one of git's own services, in either of the
@@ -91,7 +92,10 @@ func (s *Set) git(ctx context.Context, session *Session, args []string, protocol
 	if err != nil {
 		return refuse(err)
 	}
-	if service == "git-upload-pack" {
+	switch service {
+	case "git-upload-archive":
+		return receive.UploadArchive(ctx, repo, session.In, session.Out, session.Err)
+	case "git-upload-pack":
 		return receive.UploadPack(ctx, repo, session.In, session.Out, session.Err, protocol)
 	}
 	app, err := s.Store.App(name)
