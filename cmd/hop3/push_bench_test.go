@@ -17,13 +17,14 @@ import (
 
 // A bench is a server with one app of an example, without testscript.
 type bench struct {
-	b    *testing.B
+	b    testing.TB
 	dir  string
 	ssh  string
 	http string
 }
 
-func newBench(b *testing.B) *bench {
+// newBench starts a server with those further flags.
+func newBench(b testing.TB, flags ...string) *bench {
 	b.Helper()
 	w := &bench{b: b, dir: b.TempDir()}
 	w.must(exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(w.dir, "key")))
@@ -34,7 +35,7 @@ func newBench(b *testing.B) *bench {
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		w.must(build)
 	}
-	cmd := exec.Command(exe, "serve", "--data", filepath.Join(w.dir, "data"), "--ssh", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin-key", filepath.Join(w.dir, "key.pub"), "--packages", "debian", "--stop-apps")
+	cmd := exec.Command(exe, append([]string{"serve", "--data", filepath.Join(w.dir, "data"), "--ssh", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin-key", filepath.Join(w.dir, "key.pub"), "--packages", "debian", "--stop-apps"}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
