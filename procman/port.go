@@ -58,6 +58,15 @@ func (p *ports) reserve(port int) {
 	p.used[port] = true
 }
 
+// TakePort returns a free port that no instance gets until FreePort: for a server that keeps its port.
+func (s *Supervisor) TakePort() (int, error) { return s.ports.take() }
+
+// ReservePort keeps a port that TakePort of an earlier supervisor returned.
+func (s *Supervisor) ReservePort(port int) { s.ports.reserve(port) }
+
+// FreePort ends TakePort and ReservePort.
+func (s *Supervisor) FreePort(port int) { s.ports.free(port) }
+
 // free gives a port back once its process has ended.
 func (p *ports) free(port int) {
 	p.mu.Lock()

@@ -35,7 +35,7 @@ func backup(ctx context.Context, c *Call) error {
 	whole := len(c.Args) == 0
 	if !whole {
 		name := c.Args[0]
-		if _, err := c.Store.App(name); err != nil || !c.Key.May(state.View, name) {
+		if !c.isApp(name) || !c.Key.May(state.View, name) {
 			return c.unknownApp(c.Key, name)
 		}
 		if !c.Key.May(state.Operate, name) {

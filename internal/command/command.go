@@ -283,7 +283,7 @@ func (s *Set) chooseApp(call *Call, operands []string) ([]string, error) {
 	}
 	// An app that the key may not see is answered like one that does not
 	// exist, so that names cannot be guessed.
-	if _, err := s.Store.App(name); err != nil || !call.Key.May(state.View, name) {
+	if !s.isApp(name) || !call.Key.May(state.View, name) {
 		return nil, s.unknownApp(call.Key, name)
 	}
 	if !c.Anyone && !call.Key.May(c.Role, name) {
@@ -291,6 +291,12 @@ func (s *Set) chooseApp(call *Call, operands []string) ([]string, error) {
 	}
 	call.App = name
 	return operands, nil
+}
+
+// isApp reports whether there is an app of that name. What runs a service is called as no app can be.
+func (s *Set) isApp(name string) bool {
+	_, err := s.Store.App(name)
+	return err == nil && state.CheckAppName(name) == nil
 }
 
 // firstOperand takes the app's name off the operands, or falls back to the

@@ -14,16 +14,21 @@ func logCommands() []*Command {
 	return []*Command{
 		{Name: "logs", Group: "logs", Usage: "[APP] [-t] [-n 100] [-p TYPE] [-i N] [--release vN] [--since 10m] [--grep RE]", Short: "print what the processes wrote", Example: "logs blog -t -p web", Role: state.View, App: OneApp, Answers: []any{procman.LogLine{}}, Run: logs,
 			Flags: func(f *pflag.FlagSet) {
-				f.BoolP("tail", "t", false, "go on with new lines until Ctrl-C")
-				f.IntP("num", "n", procman.DefaultLines, "the last so many lines")
+				logFlags(f)
 				f.StringP("process", "p", "", "of this process type only")
 				f.IntP("instance", "i", 0, "of this instance of the type only")
 				f.String("release", "", "of this release only")
-				f.Duration("since", 0, "of the last so long only, like 10m")
-				f.String("grep", "", "lines that this regular expression (RE2) fits")
 			}},
 		{Name: "logs:build", Group: "logs", Usage: "[APP] [vN]", Short: "print a release's build log (the last build's)", Example: "logs:build blog v3", Role: state.Deploy, App: OneApp, Max: 1, Run: logsBuild},
 	}
+}
+
+// logFlags choose among all that is logged.
+func logFlags(f *pflag.FlagSet) {
+	f.BoolP("tail", "t", false, "go on with new lines until Ctrl-C")
+	f.IntP("num", "n", procman.DefaultLines, "the last so many lines")
+	f.Duration("since", 0, "of the last so long only, like 10m")
+	f.String("grep", "", "lines that this regular expression (RE2) fits")
 }
 
 func logs(ctx context.Context, c *Call) error {
@@ -58,7 +63,7 @@ func (c *Call) whileServing(ctx context.Context) (context.Context, context.Cance
 
 func (c *Call) logQuery(now time.Time) (procman.LogQuery, error) {
 	q := procman.LogQuery{JSON: c.JSON}
-	// Each flag is declared above.
+	// Each flag is declared above, those of one process for apps only.
 	q.Follow, _ = c.Flags.GetBool("tail")
 	q.Lines, _ = c.Flags.GetInt("num")
 	q.Type, _ = c.Flags.GetString("process")

@@ -11,7 +11,7 @@ import (
 func Table() []*Command {
 	table := slices.Concat(
 		appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), jobCommands(), enterCommands(), logCommands(),
-		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), backupCommands(), keyCommands(), eventCommands(),
+		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), backupCommands(), serviceCommands(), keyCommands(), eventCommands(),
 		explainCommands(), doctorCommands(), serverCommands(),
 	)
 	first := map[string]int{} // one heading per group in the help

@@ -30,7 +30,9 @@ type activation struct {
 	times   *timings // where to write how long it took, may be nil
 	ticket  *ticket  // of a build, which can be cancelled until it passes
 	trusted bool     // it was live before: no probation
-	failed  string   // why the release that it replaces is withdrawn; "" retires it
+
+	attached *[]state.Attachment // the services that the app uses from then on; nil leaves them
+	failed   string              // why the release that it replaces is withdrawn; "" retires it
 }
 
 // activate makes a release live: it records it, runs its release command,
@@ -76,6 +78,11 @@ func (p *Pipeline) start(ctx context.Context, talk *Talk, a activation, rel stat
 		a.times = &timings{}
 	}
 	began := time.Now()
+	if a.attached != nil {
+		next := *app
+		next.Attached = *a.attached
+		app = &next
+	}
 	run := p.running(app, rel)
 	if err := p.checkHosts(a.app, run.Hosts); err != nil {
 		return err
@@ -151,6 +158,9 @@ func (p *Pipeline) promote(a activation, number int) error {
 			}
 		}
 		app.Current, app.Config = number, a.config
+		if a.attached != nil {
+			app.Attached = *a.attached
+		}
 		return nil
 	})
 	p.clock.wake()
@@ -244,11 +254,15 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
 		URL: p.URL(app.Name), Maintenance: maintenancePage(app),
 	}
+	run.Sockets = p.sockets(app)
 	for _, t := range rel.Processes {
 		run.Processes = append(run.Processes, procman.Process{
 			Type: t.Type, Command: t.Command, StopSignal: t.StopSignal, StopTimeout: t.StopTimeout, Exclusive: t.Exclusive,
 			Limits: sandbox.Limits{MemoryBytes: t.MemoryBytes, CPUMillis: t.CPUMillis, Pids: t.Pids},
 		})
+	}
+	if app.Service != nil {
+		p.asService(app, rel, &run)
 	}
 	return run
 }
@@ -270,6 +284,9 @@ func (p *Pipeline) Hosts(app *state.App) []string {
 }
 
 func (p *Pipeline) hosts(app *state.App, rel state.Release) []string {
+	if app.Service != nil {
+		return nil // the router does not lead to it
+	}
 	hosts := append([]string{app.Name + "." + p.Domain}, app.Domains...)
 	for _, h := range rel.Hosts {
 		if !slices.Contains(hosts, h) {

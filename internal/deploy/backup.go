@@ -94,6 +94,9 @@ func (p *Pipeline) backupApp(ctx context.Context, r Request, name string, data b
 		}
 	}
 	r.Talk.Line("%s v%d: %s", name, app.Current, BytesText(t.written))
+	for _, s := range app.Attached {
+		r.Talk.Line("without what the service %s holds: services:backup %s", s.Service, s.Service)
+	}
 	t.written = 0
 	return nil
 }

@@ -52,7 +52,19 @@ func (p *Pipeline) Prepare() {
 // its to change, so that whoever comes later waits for the app's start; wait
 // returns once all have ended one way or the other. Failures are logged.
 func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
-	var wg sync.WaitGroup
+	var wg, services sync.WaitGroup
+	for _, svc := range p.Store.Services() {
+		leave, err := p.enter(ctx, NewTalk(io.Discard), svc.Name, &ticket{who: "the server", what: "its start"})
+		if err != nil { // only when the server is stopping already
+			break
+		}
+		services.Go(func() {
+			defer leave()
+			if err := p.bootService(ctx, svc); err != nil {
+				p.Log.WithField("app", svc.Name).WithError(err).Error("service did not start")
+			}
+		})
+	}
 	atOnce := make(chan struct{}, 4) // starting is bound by the two things that all share: cores and disk
 	for _, app := range p.Store.Apps() {
 		leave, err := p.enter(ctx, NewTalk(io.Discard), app.Name, &ticket{who: "the server", what: "its start"})
@@ -61,6 +73,9 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 		}
 		wg.Go(func() {
 			defer leave()
+			if len(app.Attached) > 0 {
+				services.Wait()
+			}
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
 			if err := p.bootApp(ctx, app); err != nil {
@@ -68,7 +83,7 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 			}
 		})
 	}
-	return wg.Wait
+	return func() { services.Wait(); wg.Wait() }
 }
 
 // bootApp needs the app's turn.

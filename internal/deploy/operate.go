@@ -62,6 +62,9 @@ func (p *Pipeline) Configure(ctx context.Context, r Request, set map[string]stri
 		return 0, err
 	}
 	defer leave()
+	if err := checkAttached(app, set, unset); err != nil {
+		return 0, err
+	}
 	config := maps.Clone(app.Config)
 	if config == nil {
 		config = map[string]string{}
@@ -111,7 +114,7 @@ func (p *Pipeline) Rollback(ctx context.Context, r Request, number int) (state.R
 	r.Talk.Hide(old.Config)
 	rel := old
 	rel.By, rel.Change, rel.Error = r.By, fmt.Sprintf("rollback to v%d", old.Number), ""
-	return p.activate(ctx, r.Talk, activation{app: r.App, release: rel, config: old.Config, trusted: true})
+	return p.activate(ctx, r.Talk, activation{app: r.App, release: rel, config: current(app, old.Config), trusted: true})
 }
 
 func rollbackTarget(app *state.App, number int) (state.Release, error) {
@@ -248,7 +251,7 @@ func (p *Pipeline) adjust(ctx context.Context, r Request, restart []string, chan
 
 // Destroy stops an app and removes it with all that it has.
 func (p *Pipeline) Destroy(ctx context.Context, r Request) error {
-	_, leave, err := p.changeTurn(ctx, r, "apps:destroy")
+	app, leave, err := p.changeTurn(ctx, r, "apps:destroy")
 	if err != nil {
 		return err
 	}
@@ -263,6 +266,7 @@ func (p *Pipeline) Destroy(ctx context.Context, r Request) error {
 	if err := p.Supervisor.EndJobs(ctx, r.App); err != nil {
 		return fmt.Errorf("stop the jobs of %s: %w", r.App, err)
 	}
+	p.detachAll(ctx, r, app)
 	return p.Store.Destroy(r.App)
 }
 

@@ -273,13 +273,21 @@ func (p *Pipeline) build(ctx context.Context, talk *Talk, app *state.App, plan d
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
 	built, err := p.Builder.Build(ctx, nixtmpl.Request{
-		Name: app.Name, Source: source, Work: filepath.Join(work, "flake"), Plan: plan, RootDir: dir,
+		Name: buildName(app), Source: source, Work: filepath.Join(work, "flake"), Plan: plan, RootDir: dir,
 		Progress: out, Log: log, Verbose: o.verbose, NoCache: o.noCache,
 	})
 	if err != nil {
 		return built, errors.Join(buildFailure(ctx, err), os.RemoveAll(dir))
 	}
 	return built, keepPapers(dir, p.BuildLog(app.Name, 0), plan, built)
+}
+
+// buildName is what a build is called: services of a kind share theirs.
+func buildName(app *state.App) string {
+	if app.Service != nil {
+		return "service-" + app.Service.Kind
+	}
+	return app.Name
 }
 
 // BuildLog is the file of a build's log: of the release whose roots have that

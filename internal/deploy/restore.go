@@ -226,8 +226,15 @@ func (p *Pipeline) restoreApp(ctx context.Context, r Request, stage, name string
 	if err := giveTo(filepath.Join(dir, "data"), app.UID); err != nil {
 		return Restored{}, errors.Join(err, p.Store.Destroy(name))
 	}
-	if app, err = p.keepUsable(ctx, app); err != nil {
+	services, err := p.forget(name)
+	if err == nil {
+		app, err = p.keepUsable(ctx, app)
+	}
+	if err != nil {
 		return Restored{}, errors.Join(err, p.Store.Destroy(name))
+	}
+	for _, svc := range services {
+		r.Talk.Line("it used the service %s, which is not part of this: services:attach %s %s", svc, svc, name)
 	}
 	r.App = name
 	return p.revive(ctx, r, app), nil

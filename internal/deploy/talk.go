@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -73,6 +74,11 @@ func (t *Talk) Hide(settings map[string]string) {
 	for _, v := range settings {
 		if len(v) >= minSecret {
 			values = append(values, v)
+			if u, err := url.Parse(v); err == nil { // what is secret about an address may be said without the rest
+				if password, ok := u.User.Password(); ok && len(password) >= minSecret {
+					values = append(values, password)
+				}
+			}
 			// Output is read line by line: hide each line of a key or certificate too.
 			for line := range strings.Lines(v) {
 				if line = strings.TrimSpace(line); len(line) >= minSecret {

@@ -114,7 +114,7 @@ func (p *Pipeline) withdraw(w probation, why string) {
 	reason := fmt.Sprintf("%s after it replaced v%d", why, w.previous)
 	rel := old
 	rel.By, rel.Change, rel.Error = r.By, fmt.Sprintf("return to v%d: v%d %s", w.previous, w.release, why), ""
-	rel, err = p.activate(p.base, r.Talk, activation{app: w.app, release: rel, config: old.Config, trusted: true, failed: reason})
+	rel, err = p.activate(p.base, r.Talk, activation{app: w.app, release: rel, config: current(app, old.Config), trusted: true, failed: reason})
 	result := "ok"
 	if err != nil {
 		result = err.Error()

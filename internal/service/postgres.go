@@ -14,7 +14,7 @@ import (
 
 func postgres() Kind {
 	return Kind{
-		Name: "postgres", Title: "PostgreSQL 17", Variable: "DATABASE_URL", Prefix: "POSTGRESQL", Format: "pg_dump's custom format",
+		Name: "postgres", Title: "PostgreSQL 17", Secret: "PGPASSWORD", Variable: "DATABASE_URL", Prefix: "POSTGRESQL", Format: "pg_dump's custom format",
 		aliases: []string{"postgresql", "heroku-postgresql"}, files: "postgres",
 		socket: func(port int) string { return ".s.PGSQL." + strconv.Itoa(port) },
 		settings: func(name, password string, port int) map[string]string {

@@ -14,7 +14,7 @@ import (
 
 func redis() Kind {
 	return Kind{
-		Name: "redis", Title: "Valkey 8, which speaks Redis", Variable: "REDIS_URL", Prefix: "REDIS", Format: "an RDB snapshot", Stopped: true,
+		Name: "redis", Title: "Valkey 8, which speaks Redis", Secret: "REDISCLI_AUTH", Variable: "REDIS_URL", Prefix: "REDIS", Format: "an RDB snapshot", Stopped: true,
 		aliases: []string{"valkey", "heroku-redis", "heroku-key-value-store", "rediscloud"}, files: "redis",
 		socket: func(int) string { return "redis.sock" },
 		settings: func(_, password string, port int) map[string]string {

@@ -31,6 +31,7 @@ const SocketDir = "/run/services"
 type Kind struct {
 	Name     string // "postgres"
 	Title    string // for people
+	Secret   string // the setting that holds the administrator's password
 	Variable string // that an app finds the address in, if it is the first of its kind
 	Prefix   string // of the variables of further ones
 	Format   string // of a backup

@@ -21,6 +21,9 @@ func ServiceApp(name string) string { return servicePrefix + name }
 type Service struct {
 	Kind string `json:"kind"` // "postgres"
 	Port int    `json:"port"` // on 127.0.0.1; kept as long as the service is
+
+	// Owner is the user id of the app whose files asked for it; 0 if a person made it.
+	Owner int `json:"owner,omitempty"`
 }
 
 // ServiceName is the name that people give to the service that a runs.
