@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // appJSON is what is read of Heroku's and Dokku's app.json; other keys of it mean nothing to a deployment and are skipped.
@@ -25,15 +24,8 @@ type appJSON struct {
 			Postdeploy string `json:"postdeploy"`
 		} `json:"dokku"`
 	} `json:"scripts"`
-	Healthchecks map[string][]struct {
-		Type     string `json:"type"`
-		Path     string `json:"path"`
-		Command  any    `json:"command"`
-		Attempts int    `json:"attempts"`
-		Timeout  int    `json:"timeout"`
-		Wait     int    `json:"wait"`
-	} `json:"healthchecks"`
-	Cron []struct {
+	Healthchecks map[string][]appCheck `json:"healthchecks"`
+	Cron         []struct {
 		Command  string `json:"command"`
 		Schedule string `json:"schedule"`
 	} `json:"cron"`
@@ -59,12 +51,8 @@ func readAppJSON(t *tree, m *Manifest) error {
 	}
 	m.predeploy = cmp.Or(a.Scripts.Dokku.Predeploy, m.predeploy)
 	m.Postdeploy = cmp.Or(a.Scripts.Dokku.Postdeploy, m.Postdeploy)
-	for _, h := range a.Healthchecks["web"] {
-		if h.Type == "liveness" {
-			continue
-		}
-		m.Health = Health{Path: h.Path, Retries: h.Attempts, Timeout: time.Duration(h.Timeout) * time.Second, Interval: time.Duration(h.Wait) * time.Second}
-		break
+	if err := a.checks(m); err != nil {
+		return err
 	}
 	if len(a.Cron) > 0 {
 		m.Cron = nil

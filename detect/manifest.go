@@ -51,15 +51,26 @@ type ProcessSettings struct {
 	StopSignal  string // "SIGTERM"
 	StopTimeout time.Duration
 	Swap        string // "overlap", "exclusive" or ""
+
+	StartTimeout, DrainTimeout time.Duration
+	RestartLimit               int      // crashes in a row after which it stays down
+	Checks                     []Health // of app.json: all must pass
 }
 
-// Health says when a web process is ready.
+// Health says when a process is ready.
 type Health struct {
 	Path     string
-	Interval time.Duration
+	Interval time.Duration // how long a process stays up that is not asked
 	Timeout  time.Duration
 	Retries  int
 	Command  string
+
+	// Of app.json alone.
+	Listening   bool   // it need only accept on its port
+	Uptime      bool   // it need only stay up for Interval
+	Content     string // what the answer must hold
+	Delay, Wait time.Duration
+	Headers     map[string]string
 }
 
 // Build are the settings of [build]. Build replaces the stack's own build command.

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,9 @@ cpu = 0.5
 pids = 64
 stop-signal = "int"
 stop-timeout = "1m"
+start-timeout = "2m"
+drain-timeout = "3s"
+restart-limit = 4
 swap = "exclusive"
 [processes.extra]
 command = "x"
@@ -110,11 +114,11 @@ func TestManifest_AllKeys(t *testing.T) {
 		t.Errorf("env %v %v", m.EnvGenerate, m.EnvFrom)
 	case m.Formation["web"] != 2, m.Formation["worker"] != 3, w.Count == nil || *w.Count != three:
 		t.Errorf("formation %v", m.Formation)
-	case w.Command != "w", w.Memory != 512<<20, w.CPU != 500, w.Pids != 64, w.StopSignal != "SIGINT", w.StopTimeout != time.Minute, w.Swap != "exclusive":
+	case w.Command != "w", w.Memory != 512<<20, w.CPU != 500, w.Pids != 64, w.StopSignal != "SIGINT", w.StopTimeout != time.Minute, w.Swap != "exclusive", w.StartTimeout != 2*time.Minute, w.DrainTimeout != 3*time.Second, w.RestartLimit != 4:
 		t.Errorf("worker %+v", w)
 	case m.Processes["web"].Command != "new", m.Processes["mail"].Command != "m", m.Release != "migrate", m.Postdeploy != "post":
 		t.Errorf("%+v", m)
-	case m.Health != Health{"/healthz", 200 * time.Millisecond, 2 * time.Second, 5, "check"}, m.StartTimeout != 90*time.Second, m.Port != 5000:
+	case !reflect.DeepEqual(m.Health, Health{Path: "/healthz", Interval: 200 * time.Millisecond, Timeout: 2 * time.Second, Retries: 5, Command: "check"}), m.StartTimeout != 90*time.Second, m.Port != 5000:
 		t.Errorf("%+v", m.Health)
 	case len(m.Cron) != 2, m.Cron[1] != Cron{"clean", "0 3 * * *", "clean"}, m.Volumes[0] != Volume{"uploads", "public/uploads"}:
 		t.Errorf("%+v %+v", m.Cron, m.Volumes)

@@ -131,6 +131,10 @@ type tomlProcess struct {
 	StopSignal  string   `toml:"stop-signal"`
 	StopTimeout duration `toml:"stop-timeout"`
 	Swap        string   `toml:"swap"`
+
+	StartTimeout duration `toml:"start-timeout"`
+	DrainTimeout duration `toml:"drain-timeout"`
+	RestartLimit int      `toml:"restart-limit"`
 }
 
 func readTOML(t *tree, m *Manifest) error {

@@ -194,6 +194,9 @@ func (f tomlFile) mergeProcesses(text string, m *Manifest) error {
 		if p.Pids < 0 {
 			return tomlErr(text, key+".pids", "is not negative")
 		}
+		if p.RestartLimit < 0 {
+			return tomlErr(text, key+".restart-limit", "is not negative")
+		}
 		if p.Swap != "" && p.Swap != "overlap" && p.Swap != "exclusive" {
 			return tomlErr(text, key+".swap", "is \"overlap\" or \"exclusive\"")
 		}
@@ -210,6 +213,8 @@ func (f tomlFile) mergeProcesses(text string, m *Manifest) error {
 		m.Processes[name] = ProcessSettings{
 			Command: string(p.Command), Count: p.Count, Memory: int64(p.Memory), CPU: int64(p.CPU), Pids: p.Pids,
 			StopSignal: sig, StopTimeout: time.Duration(p.StopTimeout), Swap: p.Swap,
+			StartTimeout: time.Duration(p.StartTimeout), DrainTimeout: time.Duration(p.DrainTimeout), RestartLimit: p.RestartLimit,
+			Checks: m.Processes[name].Checks,
 		}
 		if p.Count != nil {
 			m.Formation[name] = *p.Count
@@ -246,6 +251,10 @@ func (f tomlFile) mergeRest(text string, m *Manifest) error {
 		Path: cmp.Or(h.Path, m.Health.Path), Interval: cmp.Or(time.Duration(h.Interval), m.Health.Interval),
 		Timeout: cmp.Or(time.Duration(h.Timeout), m.Health.Timeout), Retries: cmp.Or(h.Retries, m.Health.Retries),
 		Command: cmp.Or(string(h.Command), m.Health.Command),
+	}
+	if web := m.Processes["web"]; h.Path != "" || h.Command != "" { // hop3.toml over app.json
+		web.Checks = nil
+		m.Processes["web"] = web
 	}
 	if s := f.Watch.Seconds; s != nil {
 		if *s < 0 || *s > maxWatch {

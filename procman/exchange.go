@@ -9,8 +9,13 @@ import (
 
 // exclusive reports whether what runs in s must have stopped before its successor starts.
 func (w *swap) exclusive(s slot) bool {
+	return w.proc(s).Exclusive
+}
+
+// proc is what the new release says of the process type in s.
+func (w *swap) proc(s slot) Process {
 	p, _ := w.r.process(s.Type)
-	return p.Exclusive
+	return p
 }
 
 // exchange stops the old instances of exclusive types and starts the new ones. Everything else of the new release is
@@ -34,7 +39,7 @@ func (w *swap) exchange(ctx context.Context) error {
 			if old := a.live[s]; old != nil {
 				w.stopped = append(w.stopped, old)
 				if s.Type == Web {
-					a.hold = w.r.StartTimeout + old.drain + old.proc.StopTimeout
+					a.hold = w.proc(s).StartTimeout + old.drain + old.proc.StopTimeout
 				}
 			}
 		}

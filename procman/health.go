@@ -12,12 +12,12 @@ import (
 // maxHealthOutput is what is kept of a health command's words.
 const maxHealthOutput = 500
 
-// healthCommand runs the release's health command inside of the instance: with its files, network and environment. Without
+// healthCommand runs a health command inside of the instance: with its files, network and environment. Without
 // isolation it runs beside it.
-func (u *run) healthCommand(proc *shim.Instance) func(context.Context) (int, string, error) {
+func (u *run) healthCommand(proc *shim.Instance, command string) func(context.Context) (int, string, error) {
 	s, name := u.i.app.sup, u.i.slot.String()
 	return func(ctx context.Context) (int, string, error) {
-		box, err := s.box(u.r, name, u.port, u.r.Health.Command, nil)
+		box, err := s.box(u.r, name, u.port, command, nil)
 		if err != nil {
 			return 0, "", err
 		}

@@ -52,7 +52,7 @@ func (a *app) instance(w wanted, r *Release) *instance {
 
 // adjust takes over from the release what may change while it runs. Owner only.
 func (i *instance) adjust(w wanted, r *Release) {
-	i.proc, i.hash, i.drain = w.proc, w.hash, r.DrainTimeout
+	i.proc, i.hash, i.drain = w.proc, w.hash, w.proc.DrainTimeout
 }
 
 func (i *instance) set(s State) {

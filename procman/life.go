@@ -86,10 +86,12 @@ func (a *app) attach(i *instance, proc *shim.Instance) {
 	})
 }
 
-// ready waits until the run counts as ready.
+// ready waits until the run has passed all its checks.
 func (u *run) ready(ctx context.Context, proc *shim.Instance) error {
+	begun := time.Now()
+	kind, _ := u.r.process(u.i.slot.Type)
 	p := probe{
-		port: u.port, pid: proc.Pid(), health: u.r.Health, timeout: u.r.StartTimeout, done: proc.Done(),
+		port: u.port, pid: proc.Pid(), done: proc.Done(),
 		note: func(text string) {
 			if u.note != nil {
 				u.note(u.i.slot.String() + " " + text)
@@ -99,16 +101,21 @@ func (u *run) ready(ctx context.Context, proc *shim.Instance) error {
 	if len(u.r.Hosts) > 0 {
 		p.host = u.r.Hosts[0]
 	}
-	if u.i.slot.Type == Web {
-		if u.r.Health.Command != "" {
-			p.check = u.healthCommand(proc)
+	if kind.Ready != nil {
+		p.health, p.timeout = u.r.Health, kind.StartTimeout
+		return p.asked(ctx, kind.Ready)
+	}
+	for _, h := range kind.Health {
+		p.health, p.timeout, p.check = h, kind.StartTimeout-time.Since(begun), nil
+		p.mute = kind.Type != Web && !h.Listening && h.Path == ""
+		if h.Command != "" {
+			p.check = u.healthCommand(proc, h.Command)
 		}
-		return p.web(ctx)
+		if err := p.wait(ctx, h.asks(kind.Type)); err != nil {
+			return err
+		}
 	}
-	if w, _ := u.r.process(u.i.slot.Type); w.Ready != nil {
-		return p.asked(ctx, w.Ready)
-	}
-	return p.steady(ctx)
+	return nil
 }
 
 // failure explains why a run did not become ready.

@@ -18,6 +18,8 @@ const (
 	probeMax   = 50 * time.Millisecond
 	// lookAfter is when a web process that does not listen where it should is looked at more closely.
 	lookAfter = 2 * time.Second
+	// maxHealthBody is how much of an answer is read: pages that say how the app is are short.
+	maxHealthBody = 64 << 10
 )
 
 // probe waits until one instance is ready.
@@ -30,6 +32,7 @@ type probe struct {
 	done    <-chan struct{}                                                // closed when the process has ended
 	note    func(string)                                                   // told once what is odd while it still waits
 	check   func(ctx context.Context) (code int, output string, err error) // the health command; nil without one
+	mute    bool                                                           // it need not listen
 }
 
 // errEnded is returned where the process ended first; the caller knows how.
@@ -42,6 +45,22 @@ type notReady struct {
 }
 
 func (e *notReady) Error() string { return e.detail }
+
+// wait waits until the instance is ready: where it is asked, until it answers well.
+func (p *probe) wait(ctx context.Context, asked bool) error {
+	if p.health.Delay > 0 {
+		delay := *p
+		delay.health.Interval = min(p.health.Delay, p.timeout)
+		if err := delay.steady(ctx); err != nil {
+			return err
+		}
+		p.timeout -= p.health.Delay
+	}
+	if asked {
+		return p.web(ctx)
+	}
+	return p.steady(ctx)
+}
 
 // steady waits until the process has been up for the health interval.
 func (p *probe) steady(ctx context.Context) error {
@@ -107,10 +126,12 @@ func (p *probe) web(ctx context.Context) error {
 		if last == nil {
 			return nil
 		}
-		if last.reason == Unhealthy {
-			if unhealthy++; p.health.Retries > 0 && unhealthy >= p.health.Retries {
+		rest := wait
+		if last.reason == Unhealthy && p.health.Retries > 0 {
+			if unhealthy++; unhealthy >= p.health.Retries {
 				return last
 			}
+			rest = max(wait, p.health.Wait)
 		}
 		if !looked && last.reason == NeverListen && time.Since(begun) > lookAfter {
 			looked = true
@@ -118,7 +139,7 @@ func (p *probe) web(ctx context.Context) error {
 				p.note(fmt.Sprintf("listens on %s, not on PORT=%d; waiting", portList(other), p.port))
 			}
 		}
-		pause := time.NewTimer(wait)
+		pause := time.NewTimer(rest)
 		select {
 		case <-pause.C:
 		case <-p.done:
@@ -136,6 +157,9 @@ func (p *probe) web(ctx context.Context) error {
 
 // once asks once. It returns nil where the instance is ready, else why it is not.
 func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *notReady {
+	if p.mute {
+		return p.command(ctx)
+	}
 	addr := net.JoinHostPort(Loopback, strconv.Itoa(p.port))
 	conn, err := (&net.Dialer{Timeout: p.health.Timeout}).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -151,12 +175,18 @@ func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *
 	if p.check != nil {
 		return p.command(ctx)
 	}
+	if p.health.Listening {
+		return nil
+	}
 	path := orElse(p.health.Path, "/")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
 		return &notReady{Unhealthy, fmt.Sprintf("cannot be asked for its health path %q", path)}
 	}
 	req.Host = orElse(p.host, addr)
+	for k, v := range p.health.Headers {
+		req.Header.Set(k, v)
+	}
 	req.Header.Set("User-Agent", "hop3-health")
 	req.Header.Set("X-Forwarded-Proto", "https")
 	req.Header.Set("X-Forwarded-For", Loopback)
@@ -167,12 +197,15 @@ func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *
 	if err != nil {
 		return &notReady{Unhealthy, fmt.Sprintf("accepts on port %d and does not answer by HTTP: %v", p.port, bare(err))}
 	}
-	defer res.Body.Close()                                //nolint:errcheck // read only
-	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) //nolint:errcheck // only so that the connection ends well
-	if res.StatusCode < 400 || p.health.Path == "" && res.StatusCode < 500 {
-		return nil
+	defer res.Body.Close() //nolint:errcheck // read only
+	body, _ := io.ReadAll(io.LimitReader(res.Body, maxHealthBody))
+	if res.StatusCode >= 500 || p.health.Path != "" && res.StatusCode >= 400 {
+		return &notReady{Unhealthy, fmt.Sprintf("answers %s with status %d", path, res.StatusCode)}
 	}
-	return &notReady{Unhealthy, fmt.Sprintf("answers %s with status %d", path, res.StatusCode)}
+	if !strings.Contains(string(body), p.health.Content) {
+		return &notReady{Unhealthy, fmt.Sprintf("answers %s without %q in it", path, p.health.Content)}
+	}
+	return nil
 }
 
 // command asks the health command.

@@ -110,3 +110,66 @@ func TestSwap_APortThatSomebodyElseTook(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+func TestProbe_ListeningContentHeadersAndDelay(t *testing.T) {
+	var agent atomic.Value
+	h := func(w http.ResponseWriter, r *http.Request) {
+		agent.Store(r.Header.Get("X-Token"))
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+	p := probeOf(t, h)
+	p.health.Listening = true
+	if err := p.wait(t.Context(), true); err != nil || agent.Load() != nil {
+		t.Errorf("a check that only wants a listener: %v, asked %v", err, agent.Load())
+	}
+	p = probeOf(t, func(w http.ResponseWriter, r *http.Request) {
+		agent.Store(r.Header.Get("X-Token"))
+		fmt.Fprint(w, "warming up")
+	})
+	p.health.Path, p.health.Content, p.health.Headers, p.health.Retries = "/up", "all well", map[string]string{"X-Token": "t"}, 1
+	err := p.wait(t.Context(), true)
+	if err == nil || !strings.Contains(err.Error(), `answers /up without "all well" in it`) || agent.Load() != "t" {
+		t.Errorf("%v, header %v", err, agent.Load())
+	}
+	p.health.Content, p.health.Delay, p.timeout = "warm", 30*time.Millisecond, time.Minute
+	begun := time.Now()
+	if err := p.wait(t.Context(), true); err != nil || time.Since(begun) < p.health.Delay {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+}
+
+func TestProbe_CountedLooksAreApart(t *testing.T) {
+	var n atomic.Int32
+	p := probeOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	p.health.Retries, p.health.Wait, p.timeout = 3, 60*time.Millisecond, time.Minute
+	begun := time.Now()
+	if err := p.web(t.Context()); err != nil || time.Since(begun) < 2*p.health.Wait {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+}
+
+// TestSwap_ChecksOfEachType has a worker that must listen and one that is asked by a command.
+func TestSwap_ChecksOfEachType(t *testing.T) {
+	w := newWorld(t)
+	r := w.release("web: never", "tcp: web", "asked: worker")
+	r.Processes[0].Health = []Health{{Uptime: true, Interval: 50 * time.Millisecond}}
+	r.Processes[1].Health = []Health{{Listening: true}, {Path: "/"}}
+	r.Processes[2].Health = []Health{{Command: "app note"}}
+	w.swap(r, SwapOptions{})
+	bad := w.release("web: web", "tcp: never")
+	bad.Processes[1].Health, bad.Processes[1].StartTimeout = []Health{{Listening: true}}, 200*time.Millisecond
+	_, err := w.sup.Swap(t.Context(), bad, SwapOptions{})
+	if e, ok := errors.AsType[*StartError](err); !ok || e.Reason != NeverListen || e.Process != "tcp.1" {
+		t.Errorf("%v", err)
+	}
+	bad = w.release("web: web", "asked: worker")
+	bad.Processes[1].Health = []Health{{Command: "app exit 3", Retries: 1}}
+	_, err = w.sup.Swap(t.Context(), bad, SwapOptions{})
+	if e, ok := errors.AsType[*StartError](err); !ok || e.Reason != Unhealthy || e.Process != "asked.1" || !strings.Contains(err.Error(), "ends with status 3") {
+		t.Errorf("%v", err)
+	}
+}

@@ -72,6 +72,10 @@ type Process struct {
 	Limits        sandbox.Limits
 	// Exclusive types never run twice at once: the old one stops before the new one starts.
 	Exclusive bool
+	// Health are the checks that an instance passes one after the other to be ready; without any the release's is used.
+	Health       []Health
+	StartTimeout time.Duration // until ready; 0 is the release's
+	DrainTimeout time.Duration // for requests in flight; 0 is the release's
 	// RestartLimit is the number of crashes in a row after which it stays down; 0 is no limit.
 	RestartLimit int
 	// Ready, where a type other than web has it, is asked until it returns nil: then an instance is ready. It is not part of
@@ -79,13 +83,31 @@ type Process struct {
 	Ready func(context.Context) error
 }
 
-// Health says when an instance counts as ready.
+// Health says when an instance counts as ready: by a command, by listening, by a request, or, for what is none of these
+// and not web, by staying up.
 type Health struct {
-	Command  string        // of web: run inside of the instance once it accepts on its port, in place of a request; 0 is healthy
-	Path     string        // of web: 2xx and 3xx are healthy. Empty: "/", and any answer below 500 is
-	Interval time.Duration // for other types: how long to stay up; 0 is DefaultInterval
-	Timeout  time.Duration // of one probe; 0 is 5 s
-	Retries  int           // unhealthy answers before the start fails; 0: until the start timeout
+	Command   string            // run inside of the instance, of web once it accepts on its port; 0 is healthy
+	Listening bool              // it need only accept on its port
+	Path      string            // asked by HTTP: 2xx and 3xx are healthy. Empty for web: "/", and any answer below 500 is
+	Content   string            // what the answer's first 64 KiB must hold
+	Headers   map[string]string // of the request
+	Interval  time.Duration     // how long to stay up where nothing is asked; 0 is DefaultInterval
+	Uptime    bool              // of web: staying up is enough
+	Delay     time.Duration     // before the first look
+	Timeout   time.Duration     // of one look; 0 is 5 s
+	Retries   int               // unhealthy answers before the start fails; 0: until the start timeout
+	Wait      time.Duration     // between an unhealthy answer and the next look, where they are counted
+}
+
+// asks reports whether more is wanted of an instance of type t than to stay up.
+func (h *Health) asks(t string) bool {
+	return h.Command != "" || h.Listening || h.Path != "" || t == Web && !h.Uptime
+}
+
+func (h Health) normal() Health {
+	h.Interval = orElse(h.Interval, DefaultInterval)
+	h.Timeout = orElse(h.Timeout, 5*time.Second)
+	return h
 }
 
 // normal checks r and returns it with its defaults filled in; nothing of it is shared with the caller.
@@ -100,13 +122,15 @@ func (r Release) normal(limits sandbox.Limits) (*Release, error) {
 	r.Sockets = slices.Clone(r.Sockets)
 	r.StartTimeout = orElse(r.StartTimeout, DefaultStartTimeout)
 	r.DrainTimeout = orElse(r.DrainTimeout, DefaultDrainTimeout)
-	r.Health.Interval = orElse(r.Health.Interval, DefaultInterval)
-	r.Health.Timeout = orElse(r.Health.Timeout, 5*time.Second)
+	r.Health = r.Health.normal()
+	r.Health.Wait = orElse(r.Health.Wait, r.Health.Interval)
 	formation := map[string]int{}
 	for i := range r.Processes {
 		p := &r.Processes[i]
 		p.StopTimeout = orElse(p.StopTimeout, DefaultStopTimeout)
 		p.StopSignal = orElse(p.StopSignal, "TERM")
+		p.StartTimeout, p.DrainTimeout = orElse(p.StartTimeout, r.StartTimeout), orElse(p.DrainTimeout, r.DrainTimeout)
+		p.Health = r.checks(*p)
 		p.Limits.MemoryBytes = orElse(p.Limits.MemoryBytes, limits.MemoryBytes)
 		p.Limits.CPUMillis = orElse(p.Limits.CPUMillis, limits.CPUMillis)
 		p.Limits.Pids = orElse(p.Limits.Pids, limits.Pids)
@@ -118,6 +142,20 @@ func (r Release) normal(limits sandbox.Limits) (*Release, error) {
 	}
 	r.Formation = formation
 	return &r, nil
+}
+
+// checks are those of process type p, with their defaults filled in.
+func (r *Release) checks(p Process) []Health {
+	if len(p.Health) == 0 && p.Type == Web {
+		return []Health{r.Health}
+	} else if len(p.Health) == 0 {
+		return []Health{{Interval: r.Health.Interval, Timeout: r.Health.Timeout}}
+	}
+	var out []Health
+	for _, h := range p.Health {
+		out = append(out, h.normal())
+	}
+	return out
 }
 
 func (r *Release) check() error {

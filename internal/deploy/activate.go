@@ -248,7 +248,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		AppEnv: environment(rel), Static: rel.Static, SPA: rel.SPA,
 		Formation: formation(app, rel),
 		Hosts:     p.hosts(app, rel),
-		Health:    procman.Health{Path: rel.Health.Path, Interval: rel.Health.Interval, Timeout: rel.Health.Timeout, Retries: rel.Health.Retries, Command: rel.Health.Command},
+		Health:    health(rel.Health),
 		UID:       app.UID,
 		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name), JobDir: p.JobDir(app.Name),
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
@@ -258,6 +258,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 	for _, t := range rel.Processes {
 		run.Processes = append(run.Processes, procman.Process{
 			Type: t.Type, Command: t.Command, StopSignal: t.StopSignal, StopTimeout: t.StopTimeout, Exclusive: t.Exclusive,
+			StartTimeout: t.StartTimeout, DrainTimeout: t.DrainTimeout, RestartLimit: t.RestartLimit, Health: healths(t.Checks),
 			Limits: sandbox.Limits{MemoryBytes: t.MemoryBytes, CPUMillis: t.CPUMillis, Pids: t.Pids},
 		})
 	}

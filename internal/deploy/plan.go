@@ -76,10 +76,15 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 		rel.Cron = append(rel.Cron, state.Cron{Name: c.Name, Schedule: c.Schedule, Command: c.Command})
 	}
 	rel.Processes = nil
-	rel.Health = state.Health{Path: m.Health.Path, Interval: m.Health.Interval, Timeout: m.Health.Timeout, Retries: m.Health.Retries, Command: m.Health.Command}
+	rel.Health = checkOf(m.Health)
 	for _, p := range plan.Processes {
 		s := m.Processes[p.Name]
+		var checks []state.Health
+		for _, h := range s.Checks {
+			checks = append(checks, checkOf(h))
+		}
 		rel.Processes = append(rel.Processes, state.Process{
+			StartTimeout: s.StartTimeout, DrainTimeout: s.DrainTimeout, RestartLimit: s.RestartLimit, Checks: checks,
 			Type: p.Name, Command: p.Command, StopSignal: s.StopSignal, StopTimeout: s.StopTimeout,
 			MemoryBytes: s.Memory, CPUMillis: s.CPU, Pids: s.Pids,
 			Exclusive: s.Swap == "exclusive" || s.Swap == "" && singletons[p.Name],

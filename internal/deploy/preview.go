@@ -77,12 +77,18 @@ func (v Preview) tell(talk *Talk) {
 	}
 }
 
+// identity is what of a process type decides whether its processes are replaced: how they are looked at and stopped is
+// not part of it.
+func identity(p state.Process) [6]any {
+	return [6]any{p.Type, p.Command, p.MemoryBytes, p.CPUMillis, p.Pids, p.Exclusive}
+}
+
 // replaced says for each process type what a swap from old to rel would do.
 func replaced(before map[string]int, old state.Release, after map[string]int, rel state.Release) []string {
 	same := slices.Equal(slices.Sorted(slices.Values(old.Closure)), slices.Sorted(slices.Values(rel.Closure))) && maps.Equal(environment(old), environment(rel))
 	var lines []string
 	for _, t := range rel.Processes {
-		was := slices.IndexFunc(old.Processes, func(o state.Process) bool { return o == t })
+		was := slices.IndexFunc(old.Processes, func(o state.Process) bool { return identity(o) == identity(t) })
 		switch {
 		case after[t.Type] == 0:
 			lines = append(lines, fmt.Sprintf("%s=0", t.Type))

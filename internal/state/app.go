@@ -108,6 +108,11 @@ type Process struct {
 	CPUMillis   int64         `json:"cpu_millis,omitempty"`
 	Pids        int64         `json:"pids,omitempty"`
 	Exclusive   bool          `json:"exclusive,omitempty"`
+
+	StartTimeout time.Duration `json:"start_timeout,omitempty"` // 0: the release's, as with the next
+	DrainTimeout time.Duration `json:"drain_timeout,omitempty"`
+	RestartLimit int           `json:"restart_limit,omitempty"`
+	Checks       []Health      `json:"checks,omitempty"` // all must pass; without any, the release's Health
 }
 
 // A Cron is a command that runs by the clock.
@@ -117,13 +122,20 @@ type Cron struct {
 	Command  string `json:"command"`
 }
 
-// Health tells how the readiness of a release's web processes is found.
+// Health tells how the readiness of a process is found.
 type Health struct {
 	Path     string        `json:"path,omitempty"`
 	Interval time.Duration `json:"interval,omitempty"`
 	Timeout  time.Duration `json:"timeout,omitempty"`
 	Retries  int           `json:"retries,omitempty"`
 	Command  string        `json:"command,omitempty"`
+
+	Listening bool              `json:"listening,omitempty"` // it need only accept on its port
+	Uptime    bool              `json:"uptime,omitempty"`    // it need only stay up for Interval
+	Content   string            `json:"content,omitempty"`   // what the answer must hold
+	Delay     time.Duration     `json:"delay,omitempty"`     // before the first look
+	Wait      time.Duration     `json:"wait,omitempty"`      // after an unhealthy answer, where Retries counts them
+	Headers   map[string]string `json:"headers,omitempty"`   // of the request
 }
 
 // Release returns the release with that number.
