@@ -50,7 +50,7 @@ func badPushes() []badPush {
 		{name: "offset into nowhere", send: push + string(pack(append(objs, obj{6, "\x06\x06\x90\x06", "\x7f"})...)), report: "unpacker error"},
 		{name: "base nowhere", send: push + string(pack(append(objs, obj{7, "\x06\x06\x90\x06", strings.Repeat("3", 20)})...)), report: "unpacker error"},
 		{name: "twice the object", send: push + string(pack(append(objs, hello1)...)), report: "unpacker error"},
-		{name: "delta bomb", send: bomb(), report: "ut of memory", limits: receive.Limits{Memory: 512 << 20}},
+		{name: "delta bomb", send: bomb(), report: "an object of 1024 MiB"},
 		{name: "duplicate ref", send: commands(wireCaps, create(c.id()), create(c.id())) + good, report: "named more than once"},
 		{name: "old made up", send: commands(wireCaps, hello1.id()+" "+c.id()+" "+mainRef) + good, report: "run git fetch"},
 		{name: "sha256", send: commands(wireCaps+" object-format=sha256", create(c.id())) + good, fails: true},

@@ -15,14 +15,16 @@ type Ingest struct {
 	Objects string    // the quarantine's object folder; it names the repository's as its alternate
 	Shallow string    // file with the commits that may lack their parents, "" = the repository's
 	Pack    io.Reader // exactly one pack; io.EOF after its last byte
+	Tip     string    // the commit that it is about
 	Limits  Limits
 }
 
-// Ingester checks and indexes a pack. When Ingest returns nil, Objects holds pack and index, each
-// object in it is well formed, and each delta found its base. It stops when ctx ends. It may leave
-// anything behind in Objects when it fails, and a Read of Pack may then still be waiting.
+// Ingester checks and indexes a pack. When Ingest returns no error, Objects holds pack and index, each object in it is
+// well formed, each delta found its base, and what an object links to is in the pack or the repository. If it knows that
+// Tip is in the pack with everything that Tip needs, it says that the pack is whole. It stops when ctx ends. It may
+// leave anything behind in Objects when it fails, and a Read of Pack may then still be waiting.
 type Ingester interface {
-	Ingest(ctx context.Context, in Ingest) error
+	Ingest(ctx context.Context, in Ingest) (whole bool, err error)
 }
 
 // GitIngester is git index-pack.
@@ -34,7 +36,7 @@ const oldSins = "zeroPaddedFilemode=warn,badTimezone=warn,badEmail=warn,missingE
 	"missingNameBeforeEmail=warn,missingSpaceBeforeEmail=warn,missingSpaceBeforeDate=warn"
 
 // Ingest implements Ingester.
-func (GitIngester) Ingest(ctx context.Context, in Ingest) error {
+func (GitIngester) Ingest(ctx context.Context, in Ingest) (whole bool, err error) {
 	v := in.Repo.view()
 	v.objects, v.shallow = in.Objects, in.Shallow
 	cmd := v.command(ctx, "index-pack", "--stdin", "--fix-thin", "--strict="+oldSins)
@@ -42,10 +44,10 @@ func (GitIngester) Ingest(ctx context.Context, in Ingest) error {
 	cmd.Stderr = stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return fmt.Errorf("index pack: %w", err)
+		return false, fmt.Errorf("index pack: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("index pack: %w", err)
+		return false, fmt.Errorf("index pack: %w", err)
 	}
 	fed := make(chan error, 1)
 	if err := limitMemory(cmd, in.Limits.Memory); err != nil {
@@ -62,13 +64,13 @@ func (GitIngester) Ingest(ctx context.Context, in Ingest) error {
 		select {
 		case ferr := <-fed:
 			if isSize(ferr) {
-				return ferr
+				return false, ferr
 			}
 		default:
 		}
-		return packError(ctx, stderr, err)
+		return false, packError(ctx, stderr, err)
 	}
-	return nil
+	return false, nil
 }
 
 // onlyReader hides every method but Read, so that io.Copy uses its own buffer.

@@ -52,7 +52,9 @@ func (p *Push) check(ctx context.Context) (err error) {
 	}
 	var missing, forced, listed error // told in this order, whichever child is first
 	var wg sync.WaitGroup
-	wg.Go(func() { missing = connected(ctx, v, p.New) })
+	if !p.quarantine.whole {
+		wg.Go(func() { missing = connected(ctx, v, p.New) })
+	}
 	wg.Go(func() { p.Force, forced = p.forced(ctx, p.Old) })
 	wg.Go(func() {
 		if p.listing, listed = list(ctx, v, p.New, p.limits); listed == nil {

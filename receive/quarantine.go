@@ -22,6 +22,7 @@ type quarantine struct {
 	objects string
 	shallow string   // the file of commits without parents, as git --shallow-file; "" = the repository's
 	grafts  []string // those that this push adds to it
+	whole   bool     // the pushed commit and everything that it needs is in here
 }
 
 func newQuarantine(r *Repo) (*quarantine, error) {

@@ -3,7 +3,7 @@
 //
 // A push is taken in the order that lets it fail without a trace: the refs are advertised, the
 // commands are read and judged by name, exactly one pack goes into a quarantine folder inside the
-// repository, git checks every object and that nothing is missing, the pushed tree is looked
+// repository, every object is checked and that nothing is missing, the pushed tree is looked
 // through, and only then does the caller's Deploy see it, reading through the quarantine. The
 // objects move into the repository when Deploy calls [Push.Accept], the ref moves by
 // compare-and-swap after Deploy has returned nil. Until then a reader of the repository sees no
@@ -11,8 +11,8 @@
 //
 // The wire formats are those of gitprotocol-pack(5), gitprotocol-capabilities(5) and
 // gitprotocol-common(5). go-git makes repositories and reads refs and commits; its server
-// transport stays out (it accepts missing objects and refuses thin packs). The git program indexes
-// packs, checks connectivity, moves refs and serves fetches, each time as a child in its own
+// transport stays out (it accepts missing objects and refuses thin packs). Packs are indexed by package
+// packidx. The git program checks connectivity where a pack leads into the repository, moves refs and serves fetches, each time as a child in its own
 // process group, with an environment that holds nothing of the machine's.
 package receive
 
@@ -33,7 +33,10 @@ type Limits struct {
 	Commands  int    // refs in one push, default 1,000
 	Files     int    // files in the pushed tree, default 200,000
 	TreeBytes int64  // sum of the sizes of the tree's files, default 2 GiB
-	Memory    uint64 // address space of the child that indexes the pack, default 1 GiB
+	Memory    uint64 // address space of a child that reads or indexes packs, default 1 GiB
+
+	ObjectBytes   int64 // size of one object, default PackBytes, but 512 MiB at least; GitIngester is bound by Memory
+	InflatedBytes int64 // size of all objects of a pack together, default 16 GiB; GitIngester does not know it
 }
 
 func (l Limits) withDefaults() Limits {
@@ -43,6 +46,8 @@ func (l Limits) withDefaults() Limits {
 	l.Files = orDefault(l.Files, 200_000)
 	l.TreeBytes = orDefault(l.TreeBytes, 2<<30)
 	l.Memory = orDefault(l.Memory, 1<<30)
+	l.ObjectBytes = orDefault(l.ObjectBytes, max(l.PackBytes, 512<<20))
+	l.InflatedBytes = orDefault(l.InflatedBytes, 16<<30)
 	return l
 }
 
@@ -56,7 +61,7 @@ func orDefault[T int | int64 | uint32 | uint64 | time.Duration](v, def T) T {
 // Server answers pushes. Its zero value works. It has no state of its own, so that one Server
 // serves any number of pushes at once.
 type Server struct {
-	Ingester  Ingester      // nil: GitIngester
+	Ingester  Ingester      // nil: GoIngester
 	Limits    Limits        //
 	Agent     string        // how the server names itself, default "hop3/dev"
 	KeepAlive time.Duration // an empty frame is sent after so long a silence, default 5 s
@@ -157,7 +162,7 @@ func (c *conversation) run(ctx context.Context) (err error) {
 
 // deploy receives the pack, checks it and hands it to the caller's hook.
 func (c *conversation) deploy(ctx context.Context, q *quarantine, update *command, out *lineWriter) {
-	if err := c.receive(ctx, q); err != nil {
+	if err := c.receive(ctx, q, update.new); err != nil {
 		c.unpack = sanitise(err.Error())
 		fmt.Fprintf(out, " !     push rejected: %s\n", c.unpack)
 		writeHint(out, err)
@@ -188,7 +193,7 @@ func (c *conversation) deploy(ctx context.Context, q *quarantine, update *comman
 }
 
 // receive stores the pack in the quarantine.
-func (c *conversation) receive(ctx context.Context, q *quarantine) error {
+func (c *conversation) receive(ctx context.Context, q *quarantine, tip string) error {
 	count, err := c.pack.header()
 	if err != nil {
 		return err
@@ -201,10 +206,10 @@ func (c *conversation) receive(ctx context.Context, q *quarantine) error {
 	}
 	ingester := c.server.Ingester
 	if ingester == nil {
-		ingester = GitIngester{}
+		ingester = GoIngester{}
 	}
-	in := Ingest{Repo: c.request.Repo, Objects: q.objects, Shallow: q.shallow, Pack: c.pack, Limits: c.limits}
-	if err := ingester.Ingest(ctx, in); err != nil {
+	in := Ingest{Repo: c.request.Repo, Objects: q.objects, Shallow: q.shallow, Pack: c.pack, Tip: tip, Limits: c.limits}
+	if q.whole, err = ingester.Ingest(ctx, in); err != nil {
 		return err
 	}
 	return q.trimGraft(ctx)

@@ -3,6 +3,7 @@ package receive
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -72,8 +73,7 @@ func (r *Repo) Unpack(ctx context.Context, s Snapshot, pack io.Reader) error {
 		}
 	}
 	if len(s.Refs) > 0 {
-		in := Ingest{Repo: r, Objects: filepath.Join(r.dir, "objects"), Pack: pack, Limits: Limits{}.withDefaults()}
-		if err := (GitIngester{}).Ingest(ctx, in); err != nil {
+		if err := r.unpack(ctx, pack); err != nil {
 			return fmt.Errorf("unpack repository: %w", err)
 		}
 	}
@@ -88,4 +88,19 @@ func (r *Repo) Unpack(ctx context.Context, s Snapshot, pack io.Reader) error {
 		return nil // the branch of a new repository will do
 	}
 	return r.setHead(s.Head)
+}
+
+func (r *Repo) unpack(ctx context.Context, pack io.Reader) (err error) {
+	q, err := newQuarantine(r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, q.remove()) }()
+	// What many pushes brought may be larger than any one of them.
+	l := Limits{Objects: 1 << 26, InflatedBytes: 1 << 50}.withDefaults()
+	in := Ingest{Repo: r, Objects: q.objects, Pack: pack, Limits: l}
+	if _, err := (GoIngester{}).Ingest(ctx, in); err != nil {
+		return err
+	}
+	return q.migrate()
 }

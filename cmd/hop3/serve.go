@@ -133,7 +133,7 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	})
 	s.commands = &command.Set{
 		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs,
-		Git: &receive.Server{Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
+		Git: &receive.Server{Ingester: ingester(c), Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
 	}
 	s.commands.Doctor = s.checkRunning
 	s.commands.SetAutocreate(c.Autocreate)
@@ -143,6 +143,13 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	}
 	s.ssh = sshd.New(sshd.Options{HostKey: host, Lookup: s.lookup, Handle: s.handle, Log: log})
 	return s, nil
+}
+
+func ingester(c config.Config) receive.Ingester {
+	if c.Ingester == "git" {
+		return receive.GitIngester{}
+	}
+	return receive.GoIngester{}
 }
 
 func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger) (*procman.Supervisor, error) {

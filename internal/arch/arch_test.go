@@ -19,7 +19,8 @@ import (
 // DO NOT CHANGE THIS DATA TO FIX BUILDS: change the code to fit it.
 var imports = map[string][]string{
 	"sshd":              {},
-	"receive":           {},
+	"receive/packidx":   {},
+	"receive":           {"receive/packidx"},
 	"detect/constraint": {},
 	"detect":            {"detect/constraint"},
 	"nixtmpl/nix":       {},

@@ -43,6 +43,7 @@ type Config struct {
 
 	Autocreate   bool     `toml:"autocreate"`
 	MaxPushSize  Size     `toml:"max_push_size"`
+	Ingester     string   `toml:"ingester"` // who checks and indexes pushed packs: "hop3" or "git" (index-pack)
 	Ports        Ports    `toml:"ports"`
 	Isolation    string   `toml:"isolation"`   // "require", "prefer" or "" (require when root)
 	Memory       Size     `toml:"memory"`      // per process, 0 for no limit
@@ -81,6 +82,7 @@ func Default() Config {
 	return Config{
 		Data: "/var/lib/hop3", SSH: ":2222", HTTP: ":8080", Domain: "localhost",
 		Autocreate:   true,
+		Ingester:     "hop3",
 		MaxPushSize:  512 << 20, // a large repository with its history; larger ones hold data, not code
 		Ports:        Ports{20000, 29999},
 		Memory:       512 << 20, // Heroku's smallest dyno
@@ -168,6 +170,7 @@ func (c *Config) check() error {
 		{"packages", c.Packages, []string{"", "nixpkgs", "debian"}},
 		{"log-format", c.LogFormat, []string{"", "text", "json"}},
 		{"isolation", c.Isolation, []string{"", "require", "prefer"}},
+		{"ingester", c.Ingester, []string{"", "hop3", "git"}},
 	} {
 		if !contains(choice.legal, choice.value) {
 			return fmt.Errorf("%s is %q: want %s", choice.name, choice.value, strings.Join(choice.legal[1:], " or "))
