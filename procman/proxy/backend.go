@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,8 +36,8 @@ type Backend struct {
 	rare rareTransports
 
 	mu     sync.Mutex
-	idle   []*upConn // oldest first
-	active map[*upConn]struct{}
+	idle   []*upConn            // oldest first
+	conns  map[*upConn]struct{} // all, idle or not
 	reaper *time.Timer
 }
 
@@ -57,7 +59,7 @@ func NewBackend(name, addr string) *Backend {
 // NewBackendDial is NewBackend for what cannot be reached by an address of this
 // network namespace.
 func NewBackendDial(name string, dial Dial) *Backend {
-	b := &Backend{name: name, connect: dial, zero: make(chan struct{}, 1), active: map[*upConn]struct{}{}}
+	b := &Backend{name: name, connect: dial, zero: make(chan struct{}, 1), conns: map[*upConn]struct{}{}}
 	b.life, b.cut = context.WithCancel(context.Background()) // ended by Close, or by Drain when its time is over
 	return b
 }
@@ -102,11 +104,9 @@ func (b *Backend) Close() {
 	b.retire()
 	b.cut()
 	b.mu.Lock()
-	conns := b.idle
+	conns := slices.Collect(maps.Keys(b.conns))
 	b.idle = nil
-	for c := range b.active {
-		conns = append(conns, c)
-	}
+	clear(b.conns)
 	if b.reaper != nil {
 		b.reaper.Stop()
 	}

@@ -116,23 +116,27 @@ func TestCorpus_RejectedBeforeAByteReachesTheApp(t *testing.T) {
 	}
 }
 
+const inner = "GET /evil HTTP/1.1\r\nHost: blog.test\r\n\r\n"
+
+// ambiguous are requests that net/http resolves rather than rejects.
+var ambiguous = map[string]string{
+	"CL and TE":           "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
+	"same length twice":   "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
+	"request as body":     fmt.Sprintf("POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(inner), inner),
+	"request in a chunk":  fmt.Sprintf("POST / HTTP/1.1\r\nHost: blog.test\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
+	"GET with a body":     fmt.Sprintf("GET / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(inner), inner),
+	"HTTP/1.0 chunked":    "POST / HTTP/1.0\r\nHost: blog.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
+	"bare LF":             "GET / HTTP/1.1\nHost: blog.test\nConnection: close\n\n",
+	"underscored length":  "POST / HTTP/1.1\r\nHost: blog.test\r\nContent_Length: 0\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
+	"length named as hop": "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nConnection: close, content-length\r\n\r\nbody",
+	"host named as hop":   "GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: close, host, x-forwarded-for\r\n\r\n",
+	"absolute form":       "GET http://blog.test/x?y HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n",
+}
+
 // TestCorpus_AmbiguousIsMadePlain sends what net/http resolves rather than
 // rejects: the app must see one request, framed in one way.
 func TestCorpus_AmbiguousIsMadePlain(t *testing.T) {
-	const inner = "GET /evil HTTP/1.1\r\nHost: blog.test\r\n\r\n"
-	for name, raw := range map[string]string{
-		"CL and TE":           "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
-		"same length twice":   "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
-		"request as body":     fmt.Sprintf("POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(inner), inner),
-		"request in a chunk":  fmt.Sprintf("POST / HTTP/1.1\r\nHost: blog.test\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
-		"GET with a body":     fmt.Sprintf("GET / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(inner), inner),
-		"HTTP/1.0 chunked":    "POST / HTTP/1.0\r\nHost: blog.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
-		"bare LF":             "GET / HTTP/1.1\nHost: blog.test\nConnection: close\n\n",
-		"underscored length":  "POST / HTTP/1.1\r\nHost: blog.test\r\nContent_Length: 0\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
-		"length named as hop": "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nConnection: close, content-length\r\n\r\nbody",
-		"host named as hop":   "GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: close, host, x-forwarded-for\r\n\r\n",
-		"absolute form":       "GET http://blog.test/x?y HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n",
-	} {
+	for name, raw := range ambiguous {
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, Options{})
 			b, seen := recordApp(t)

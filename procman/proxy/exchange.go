@@ -24,6 +24,7 @@ type exchange struct {
 	status  int    // as sent to the client; 0 for nothing yet
 	bytes   int64  // of the response's body
 	note    string // why it went wrong, for the access log
+	begun   *begun // what the fast path has begun, until its response is read
 }
 
 // statusClientGone is logged for a client that left before it was answered. It is never sent.
@@ -71,6 +72,17 @@ func (x *exchange) serve(rt *route) {
 	}
 }
 
+// takeOver goes on with an exchange that the fast path has begun. What it
+// decided by stands: it did so before the table may have changed.
+func (x *exchange) takeOver(g *begun) {
+	x.begun, x.start, x.id, x.app, x.host = g, g.start, g.id, g.rt.app, normalizeHost(x.req.Host)
+	x.app.begin()
+	defer x.finish()
+	if next := x.forward(g.rt); next != nil {
+		x.serve(next)
+	}
+}
+
 // hold waits for the route that replaces rt, at most as long as rt says, and
 // returns it; nil when the time is over, the line too long, or the client gone.
 func (x *exchange) hold(rt *route) *route {
@@ -104,7 +116,12 @@ func (x *exchange) current() *route {
 func (x *exchange) forward(rt *route) (instead *route) {
 	var avoid *Backend
 	for {
-		b := pick(rt.Backends, x.app.turn.Add(1), avoid)
+		var b *Backend
+		if x.begun != nil {
+			b = x.begun.b
+		} else {
+			b = pick(rt.Backends, x.app.turn.Add(1), avoid)
+		}
 		if b == nil {
 			if now := x.current(); now != rt && now != nil {
 				return now
@@ -152,8 +169,8 @@ func (x *exchange) try(b *Backend, rt *route) *failure {
 
 // attempt does one exchange over one connection.
 func (x *exchange) attempt(b *Backend, rt *route, fresh bool) *failure {
-	ctx, l := x.req.Context(), &x.router.limits
-	c, err := b.conn(ctx, l, fresh)
+	ctx := x.req.Context()
+	c, err := x.connect(b, fresh)
 	if err != nil {
 		return dialFailure(ctx, err)
 	}
@@ -168,9 +185,26 @@ func (x *exchange) attempt(b *Backend, rt *route, fresh bool) *failure {
 	reusable, fail := x.roundTrip(c, rt)
 	if stop() && reusable && fail == nil {
 		kept = true
-		b.keep(c, l.UpstreamIdle)
+		b.keep(c, x.router.limits.UpstreamIdle)
 	}
 	return fail
+}
+
+// connect returns the connection that the fast path has sent the request over,
+// if it has, else one to send it over.
+func (x *exchange) connect(b *Backend, fresh bool) (*upConn, error) {
+	ctx, l := x.req.Context(), &x.router.limits
+	switch {
+	case x.begun != nil:
+		c, err := x.begun.c, x.begun.err
+		if err != nil {
+			x.begun = nil
+		}
+		return c, err
+	case fresh:
+		return b.newConn(ctx, l)
+	}
+	return b.conn(ctx, l, idempotent(x.req.Method) && x.req.ContentLength == 0)
 }
 
 func dialFailure(ctx context.Context, err error) *failure {
@@ -185,6 +219,11 @@ func dialFailure(ctx context.Context, err error) *failure {
 // roundTrip sends the request and relays the response. A failure means that
 // nothing has been sent to the client; what goes wrong later aborts.
 func (x *exchange) roundTrip(c *upConn, rt *route) (reusable bool, fail *failure) {
+	if x.begun != nil {
+		x.begun = nil
+		c.awaitHead(x.start, x.router.limits.ResponseHeader)
+		return x.answer(c, nil, false)
+	}
 	expect := x.writeHead(c.bw)
 	if expect || x.req.ContentLength == 0 {
 		if err := c.bw.Flush(); err != nil {
@@ -214,6 +253,11 @@ func (x *exchange) roundTrip(c *upConn, rt *route) (reusable bool, fail *failure
 		s.begin()
 		defer s.end()
 	}
+	return x.answer(c, s, skipBody)
+}
+
+// answer reads the response and relays it, while s may still send the request's body.
+func (x *exchange) answer(c *upConn, s *sender, skipBody bool) (reusable bool, fail *failure) {
 	h, err := x.readResponse(c)
 	if err != nil {
 		return false, x.readFailure(c, err, s)

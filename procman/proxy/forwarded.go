@@ -1,8 +1,9 @@
 package proxy
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -178,13 +179,23 @@ func acceptRequestID(h http.Header) string {
 	if v := h["X-Request-Id"]; len(v) == 1 && validRequestID(v[0]) {
 		return v[0]
 	}
-	var id [16]byte
-	_, _ = rand.Read(id[:]) // documented never to fail
-	return hex.EncodeToString(id[:])
+	var id [requestIDSize]byte
+	return string(appendID(id[:0]))
+}
+
+// requestIDSize is the length of the router's own ids: 128 bits in hexadecimal.
+const requestIDSize = 32
+
+// appendID adds a new request id. It need not be secret, only unlike all others.
+func appendID(b []byte) []byte {
+	var id [requestIDSize / 2]byte
+	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64())
+	return hex.AppendEncode(b, id[:])
 }
 
 // validRequestID reports whether id matches [A-Za-z0-9_.-]{1,128}.
-func validRequestID(id string) bool {
+func validRequestID[S string | []byte](id S) bool {
 	if len(id) == 0 || len(id) > 128 {
 		return false
 	}

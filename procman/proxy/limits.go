@@ -20,7 +20,7 @@ type Limits struct {
 	// the first attempt, and the kernel tries again after 1 s and 3 s).
 	Dial time.Duration
 	// ResponseHeader is how long an app may take to begin its answer once it
-	// has the request (60 s, then 504). It is exact to a quarter, upwards.
+	// has the request (60 s, then 504). It is exact to a half, upwards.
 	ResponseHeader time.Duration
 	// Continue is how long an app may think about "Expect: 100-continue"
 	// before the body is sent anyway (1 s, as net/http does).

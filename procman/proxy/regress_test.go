@@ -36,8 +36,8 @@ func TestTransport_CutResponsesKeepNoConnection(t *testing.T) {
 	}()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.active) != 0 || len(b.idle) != 0 {
-		t.Errorf("%d active and %d idle connections are left", len(b.active), len(b.idle))
+	if len(b.conns) != 0 || len(b.idle) != 0 {
+		t.Errorf("%d connections, %d of them idle, are left", len(b.conns), len(b.idle))
 	}
 }
 

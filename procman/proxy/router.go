@@ -1,9 +1,11 @@
 // Package proxy is hop3's HTTP router: it maps host names to the instances of
 // an app and carries each request there and its response back.
 //
-// The front is net/http (HTTP/1.1, HTTP/2 over TLS, h2c by prior knowledge).
-// The back is a transport of its own that is driven from the handler's
-// goroutine: no goroutine and no channel per request, a keep-alive pool per
+// The front is net/http (HTTP/1.1, HTTP/2 over TLS, h2c by prior knowledge), and
+// before it a fast path for the plainest HTTP/1.1, which leaves everything else
+// to net/http with all that is unread: see fastConn.
+// The back is a transport of its own that is driven from the goroutine of
+// the request: no goroutine and no channel per request, a keep-alive pool per
 // [Backend], bodies that are streamed both ways. httputil.ReverseProxy was
 // considered for everything; it lost because it costs twice the time per
 // request, and stays for what is rare and intricate: upgrades and gRPC.
@@ -61,6 +63,9 @@ type Router struct {
 	log    logrus.FieldLogger
 	table  atomic.Pointer[table]
 	server *http.Server
+	handed *handedListener
+	served sync.WaitGroup // of server
+	begin  sync.Once
 	conns  connSet
 	hsts   string
 
@@ -81,7 +86,7 @@ func New(o Options) *Router {
 	}
 	r.table.Store(newTable())
 	r.conns.init(r.limits.ConnsPerAddress, o.TrustedProxies)
-	r.server = r.newServer()
+	r.server, r.handed = r.newServer(), newHandedListener()
 	return r
 }
 
@@ -154,10 +159,15 @@ func (r *Router) Stats(name string) (s Stats, ok bool) {
 // response that has begun cannot be completed, which makes net/http end the
 // connection so that the client cannot take the part for the whole.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	x := &exchange{router: r, w: w, req: req, start: time.Now(), id: acceptRequestID(req.Header)}
 	if r.draining.Load() {
 		w.Header().Set("Connection", "close") // on HTTP/2 net/http turns it into GOAWAY
 	}
+	x := &exchange{router: r, w: w, req: req}
+	if g := takeBegun(req.Context()); g != nil {
+		x.takeOver(g)
+		return
+	}
+	x.start, x.id = time.Now(), acceptRequestID(req.Header)
 	if why := refuse(req); why != "" {
 		x.page(pageBadRequest, why)
 		return

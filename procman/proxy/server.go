@@ -3,14 +3,13 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -28,7 +27,7 @@ func (r *Router) newServer() *http.Server {
 		MaxHeaderBytes:    r.limits.HeaderBytes,
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		TLSConfig:         r.opts.TLS,
+		ConnContext:       connContext,
 		ErrorLog:          log.New(debugWriter{r.log}, "", 0),
 	}
 }
@@ -43,26 +42,76 @@ func (w debugWriter) Write(p []byte) (int, error) {
 
 // Serve answers the connections of l, HTTP/1.1 and h2c, until Shutdown, and
 // then returns nil. It closes l. It can be called for several listeners.
-func (r *Router) Serve(l net.Listener) error {
-	return r.serve(l, func(l net.Listener) error { return r.server.Serve(l) })
-}
+func (r *Router) Serve(l net.Listener) error { return r.serve(l, nil) }
 
 // ServeTLS is Serve for TLS connections, by Options.TLS.
 func (r *Router) ServeTLS(l net.Listener) error {
-	return r.serve(l, func(l net.Listener) error { return r.server.ServeTLS(l, "", "") })
+	c := r.opts.TLS.Clone()
+	c.NextProtos = []string{"h2", "http/1.1"}
+	for _, p := range r.opts.TLS.NextProtos {
+		if !slices.Contains(c.NextProtos, p) {
+			c.NextProtos = append(c.NextProtos, p)
+		}
+	}
+	return r.serve(l, c)
 }
 
-func (r *Router) serve(l net.Listener, run func(net.Listener) error) error {
+func (r *Router) serve(l net.Listener, c *tls.Config) error {
 	if !r.conns.listen(l) {
 		_ = l.Close() // Shutdown has come before: there is nobody to tell
 		return nil
 	}
-	err := run(&listener{Listener: l, set: &r.conns})
+	r.begin.Do(func() {
+		r.served.Go(func() { _ = r.server.Serve(r.handed) }) // ends by Shutdown only
+	})
+	err := r.accept(&listener{Listener: l, set: &r.conns}, c)
 	r.conns.deaf()
-	if r.draining.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed)) {
+	if r.draining.Load() && errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return fmt.Errorf("serve http: %w", err)
+}
+
+// acceptPause is how long accepting waits when the machine is short of
+// descriptors or memory, as net/http does.
+const acceptPause = 100 * time.Millisecond
+
+// accept serves each connection in a goroutine of its own, whose end the set of
+// connections knows.
+func (r *Router) accept(l *listener, c *tls.Config) error {
+	for {
+		client, err := l.accept()
+		var temporary interface{ Temporary() bool }
+		switch {
+		case err == nil:
+			go r.serveConn(client, c)
+		case errors.As(err, &temporary) && temporary.Temporary():
+			r.log.WithError(err).Warn("connection not accepted")
+			<-time.After(acceptPause)
+		default:
+			return err
+		}
+	}
+}
+
+// serveConn sees who calls, and by which protocol.
+func (r *Router) serveConn(client *clientConn, c *tls.Config) {
+	var conn net.Conn = client
+	fast := !r.trusts(client.RemoteAddr().String()) // what a trusted proxy says of others is for net/http to judge
+	if c != nil {
+		t := tls.Server(client, c)
+		conn = t
+		_ = client.SetDeadline(time.Now().Add(r.limits.ReadHeader)) // else closed, which the handshake says
+		err := t.HandshakeContext(context.Background())             // the deadline ends it
+		_ = client.SetDeadline(time.Time{})
+		p := t.ConnectionState().NegotiatedProtocol
+		fast = fast && err == nil && (p == "" || p == "http/1.1") // net/http finds the same error, and says so
+	}
+	if fast && r.conns.beginFast(client) {
+		r.serveFast(client, conn)
+		return
+	}
+	r.hand(client, conn, nil, nil)
 }
 
 // Shutdown stops accepting and returns when every connection has ended.
@@ -80,14 +129,15 @@ func (r *Router) Shutdown(ctx context.Context) error {
 	for {
 		select {
 		case <-empty:
-			_ = r.server.Close() // there is nothing left to close; it marks the end
+			r.end()
 			return nil
 		case <-grace.C:
+			r.conns.wakeFast()
 			r.server.SetKeepAlivesEnabled(false) // closes those that are idle
 			grace.Reset(r.limits.ShutdownGrace)  // and those that have come without a word
 		case <-ctx.Done():
 			n := r.conns.closeAll()
-			_ = r.server.Close() // all of it is closed
+			r.end()
 			if n == 0 {
 				return nil
 			}
@@ -96,178 +146,9 @@ func (r *Router) Shutdown(ctx context.Context) error {
 	}
 }
 
-// A connSet knows every connection of clients, hijacked ones too, which
-// http.Server forgets.
-type connSet struct {
-	max    int
-	exempt []netip.Prefix
-
-	mu        sync.Mutex
-	listeners []net.Listener
-	accepting int // loops that may still come with a connection
-	conns     map[*clientConn]struct{}
-	perAddr   map[netip.Addr]int
-	stopped   bool
-	ended     bool          // stopped, and then without connections once
-	empty     chan struct{} // closed when ended
-}
-
-func (s *connSet) init(perAddress int, exempt []netip.Prefix) {
-	s.max, s.exempt = perAddress, exempt
-	s.conns, s.perAddr = map[*clientConn]struct{}{}, map[netip.Addr]int{}
-	s.empty = make(chan struct{})
-}
-
-func (s *connSet) listen(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.listeners = append(s.listeners, l)
-	if s.stopped {
-		return false
-	}
-	s.accepting++
-	return true
-}
-
-// deaf tells that an accepting loop has ended.
-func (s *connSet) deaf() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accepting--
-	s.markEmpty()
-}
-
-func (s *connSet) stopListening() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return s.empty
-	}
-	s.stopped = true
-	for _, l := range s.listeners {
-		_ = l.Close() // Serve sees it
-	}
-	s.markEmpty()
-	return s.empty
-}
-
-// markEmpty ends the set if it is stopped and has become empty. A connection that was accepted while its listener was
-// being closed is served too: nobody else has it. Under mu.
-func (s *connSet) markEmpty() {
-	if s.stopped && !s.ended && s.accepting == 0 && len(s.conns) == 0 {
-		s.ended = true
-		close(s.empty)
-	}
-}
-
-// add counts a connection in; it returns nil when its address has too many.
-func (s *connSet) add(nc net.Conn) *clientConn {
-	c := &clientConn{Conn: nc, set: s, addr: bucketAddr(nc.RemoteAddr())}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended { // by who is no accepting loop
-		return nil
-	}
-	if s.max > 0 && c.addr.IsValid() && s.perAddr[c.addr] >= s.max && !contains(s.exempt, c.addr) {
-		return nil
-	}
-	s.conns[c] = struct{}{}
-	if c.addr.IsValid() {
-		s.perAddr[c.addr]++
-	}
-	return c
-}
-
-func (s *connSet) remove(c *clientConn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.conns[c]; !ok {
-		return
-	}
-	delete(s.conns, c)
-	if c.addr.IsValid() {
-		if s.perAddr[c.addr]--; s.perAddr[c.addr] == 0 {
-			delete(s.perAddr, c.addr)
-		}
-	}
-	s.markEmpty()
-}
-
-// closeAll closes what is open and returns how much that was.
-func (s *connSet) closeAll() int {
-	s.mu.Lock()
-	var open []*clientConn
-	for c := range s.conns {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	for _, c := range open {
-		_ = c.Close() // on purpose
-	}
-	return len(open)
-}
-
-// bucketAddr is what connections are counted by: the IPv4 address, or the /64 of an IPv6 one.
-func bucketAddr(a net.Addr) netip.Addr {
-	ta, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	ip := ta.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		if p, err := ip.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return ip
-}
-
-// A listener counts the connections it accepts.
-type listener struct {
-	net.Listener
-	set *connSet
-}
-
-// Accept returns the next connection whose address has not too many.
-func (l *listener) Accept() (net.Conn, error) {
-	for {
-		nc, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err // as it is: http.Server looks at it
-		}
-		if c := l.set.add(nc); c != nil {
-			return c, nil
-		}
-		_ = nc.Close() // one too many
-	}
-}
-
-// A clientConn leaves its set when it is closed.
-type clientConn struct {
-	net.Conn
-	set  *connSet
-	addr netip.Addr
-}
-
-// Close closes the connection and counts it out.
-func (c *clientConn) Close() error {
-	err := c.Conn.Close()
-	c.set.remove(c)
-	return err
-}
-
-// ReadFrom keeps splice(2) and sendfile(2), which net/http looks for here.
-func (c *clientConn) ReadFrom(src io.Reader) (int64, error) {
-	if rf, ok := c.Conn.(io.ReaderFrom); ok {
-		return rf.ReadFrom(src)
-	}
-	return io.Copy(struct{ io.Writer }{c.Conn}, src)
-}
-
-// CloseWrite ends one direction; net/http and upgrades use it.
-func (c *clientConn) CloseWrite() error {
-	if cw, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return cw.CloseWrite()
-	}
-	return nil
+// end ends net/http's part, when no connection is left.
+func (r *Router) end() {
+	_ = r.handed.Close() // always nil
+	_ = r.server.Close() // there is nothing left to close; it marks the end
+	r.served.Wait()
 }

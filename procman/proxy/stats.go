@@ -79,39 +79,72 @@ var lines = sync.Pool{New: func() any { return new([]byte) }}
 // logAccess hands one line to the access log.
 func (x *exchange) logAccess(took time.Duration) {
 	buf := lines.Get().(*[]byte)
-	*buf = x.appendLine((*buf)[:0], took)
+	b := appendRequest((*buf)[:0], x.req.Method, x.req.RequestURI, x.host)
+	b = appendOutcome(b, x.status, x.bytes, took)
+	b = appendField(b, " request_id=", x.id)
+	b = appendField(b, " fwd=", x.forwarded(x.router.trusts(x.req.RemoteAddr)).addr)
+	*buf = appendWay(b, x.backend, x.note)
 	x.router.opts.AccessLog(x.app.name, *buf)
 	lines.Put(buf)
 }
 
-func (x *exchange) appendLine(b []byte, took time.Duration) []byte {
-	b = appendField(b, "method=", x.req.Method)
-	b = append(b, ` path=`...)
-	b = strconv.AppendQuote(b, x.req.RequestURI)
-	b = appendField(b, " host=", x.host)
-	b = strconv.AppendInt(append(b, " status="...), int64(x.status), 10)
-	b = strconv.AppendInt(append(b, " bytes="...), x.bytes, 10)
-	b = strconv.AppendFloat(append(b, " ms="...), float64(took.Microseconds())/1000, 'f', -1, 64)
-	b = appendField(b, " request_id=", x.id)
-	b = appendField(b, " fwd=", x.forwarded(x.router.trusts(x.req.RemoteAddr)).addr)
-	if x.backend != "" {
-		b = appendField(b, " backend=", x.backend)
+// logAccess is that of exchange, for the fast path. The error is of relaying, nil for none.
+func (f *fastConn) logAccess(rt *route, b *Backend, sent int64, took time.Duration, err error) {
+	note := ""
+	if err != nil {
+		note = err.Error()
 	}
-	if x.note != "" {
-		b = appendField(b, " error=", x.note)
+	buf := lines.Get().(*[]byte)
+	l := appendRequest((*buf)[:0], f.req.method, f.req.target, f.req.name)
+	l = appendOutcome(l, f.res.status, sent, took)
+	l = appendField(l, " request_id=", f.req.id)
+	l = appendField(l, " fwd=", f.addr)
+	*buf = appendWay(l, b.name, note)
+	f.router.opts.AccessLog(rt.App, *buf)
+	lines.Put(buf)
+}
+
+func appendRequest[S string | []byte](b []byte, method string, target, host S) []byte {
+	b = appendField(b, "method=", method)
+	b = appendQuoted(append(b, " path="...), target)
+	return appendField(b, " host=", host)
+}
+
+func appendOutcome(b []byte, status int, sent int64, took time.Duration) []byte {
+	b = strconv.AppendInt(append(b, " status="...), int64(status), 10)
+	b = strconv.AppendInt(append(b, " bytes="...), sent, 10)
+	return strconv.AppendFloat(append(b, " ms="...), float64(took.Microseconds())/1000, 'f', -1, 64)
+}
+
+func appendWay(b []byte, backend, note string) []byte {
+	if backend != "" {
+		b = appendField(b, " backend=", backend)
+	}
+	if note != "" {
+		b = appendField(b, " error=", note)
 	}
 	return append(b, '\n')
 }
 
 // appendField appends a value, quoted when it has more than the characters of names and addresses.
-func appendField(b []byte, key, v string) []byte {
+func appendField[S string | []byte](b []byte, key string, v S) []byte {
 	b = append(b, key...)
-	for _, c := range []byte(v) {
-		switch {
+	for i := range len(v) {
+		switch c := v[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_', c == ':', c == '[', c == ']':
 		default:
-			return strconv.AppendQuote(b, v)
+			return appendQuoted(b, v)
 		}
 	}
 	return append(b, v...)
+}
+
+// appendQuoted is strconv.AppendQuote, which it spares where nothing is to be escaped.
+func appendQuoted[S string | []byte](b []byte, v S) []byte {
+	for i := range len(v) {
+		if c := v[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return strconv.AppendQuote(b, string(v))
+		}
+	}
+	return append(append(append(b, '"'), v...), '"')
 }

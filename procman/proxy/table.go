@@ -57,6 +57,7 @@ type route struct {
 	app      *app
 	hosts    []string // normalised, without repetition
 	site     *site
+	direct   bool          // every request goes to a backend
 	replaced chan struct{} // closed when the route has left the table
 }
 
@@ -84,6 +85,7 @@ func newRoute(rt Route) (*route, error) {
 		}
 	}
 	if rt.Static == nil {
+		next.direct = len(rt.Backends) > 0 && rt.Hold == 0 && rt.Maintenance == ""
 		return next, nil
 	}
 	var err error

@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // errHeadTooLarge is returned for a response whose head is beyond maxResponseHead.
@@ -24,9 +21,7 @@ type upConn struct {
 	br      *bufio.Reader
 	bw      *bufio.Writer
 	head    []byte // reused by readHead
-	raw     syscall.RawConn
-	quiet   bool // result of look
-	lookFn  func(fd uintptr) bool
+	look    looker
 
 	reused   bool
 	broken   atomic.Bool
@@ -34,27 +29,39 @@ type upConn struct {
 	deadline time.Time // of reads, zero for none
 }
 
-// conn returns an idle connection, or a new one when there is none or fresh is asked for.
-func (b *Backend) conn(ctx context.Context, l *Limits, fresh bool) (*upConn, error) {
-	for !fresh {
-		c := b.popIdle(l.UpstreamIdle)
+// freshFor is how long an idle connection is taken to be as it was left, for a
+// request that could be sent again. An app that ends it in that time closed it with its
+// response, as a rule, which was seen then.
+const freshFor = 5 * time.Millisecond
+
+// conn returns a connection for a request, safe if it could be sent again: an
+// idle one that is as it should be, open and silent, or else a new one. An end
+// of file is an app that closed it. Bytes are an answer nobody asked for,
+// which would become the next client's.
+func (b *Backend) conn(ctx context.Context, l *Limits, safe bool) (*upConn, error) {
+	for {
+		c, age := b.popIdle(l.UpstreamIdle)
 		if c == nil {
-			break
+			return b.newConn(ctx, l)
 		}
-		if c.look() {
+		if safe && age < freshFor || c.look.quiet() {
 			c.reused = true
 			return c, nil
 		}
 		b.drop(c)
 	}
+}
+
+// newConn returns a new connection.
+func (b *Backend) newConn(ctx context.Context, l *Limits) (*upConn, error) {
 	nc, err := b.dial(ctx, l.Dial)
 	if err != nil {
 		return nil, err
 	}
 	c := &upConn{backend: b, c: nc, br: bufio.NewReaderSize(nc, connBuffer), bw: bufio.NewWriterSize(nc, connBuffer)}
-	c.prepareLook()
+	c.look.lookAt(nc)
 	b.mu.Lock()
-	b.active[c] = struct{}{}
+	b.conns[c] = struct{}{}
 	b.mu.Unlock()
 	if b.closed.Load() { // Close may have run before the connection could be found
 		b.drop(c)
@@ -63,23 +70,23 @@ func (b *Backend) conn(ctx context.Context, l *Limits, fresh bool) (*upConn, err
 	return c, nil
 }
 
-// popIdle returns the idle connection that was used last, nil if there is none
-// that is young enough.
-func (b *Backend) popIdle(maxAge time.Duration) *upConn {
+// popIdle returns the idle connection that was used last and how long it was
+// idle, nil if there is none that is young enough.
+func (b *Backend) popIdle(maxAge time.Duration) (*upConn, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := len(b.idle)
 	if n == 0 {
-		return nil
+		return nil, 0
 	}
 	c := b.idle[n-1]
-	if time.Since(c.since) > maxAge {
-		return nil // it and all older ones are the reaper's
+	age := time.Since(c.since)
+	if age > maxAge {
+		return nil, 0 // it and all older ones are the reaper's
 	}
 	b.idle[n-1] = nil
 	b.idle = b.idle[:n-1]
-	b.active[c] = struct{}{}
-	return c
+	return c, age
 }
 
 // keep puts a connection back whose last exchange is complete.
@@ -90,7 +97,6 @@ func (b *Backend) keep(c *upConn, maxAge time.Duration) {
 	}
 	c.since = time.Now()
 	b.mu.Lock()
-	delete(b.active, c)
 	full := len(b.idle) >= maxIdleConns || b.closed.Load()
 	if !full {
 		b.idle = append(b.idle, c)
@@ -102,14 +108,14 @@ func (b *Backend) keep(c *upConn, maxAge time.Duration) {
 	}
 	b.mu.Unlock()
 	if full {
-		c.close()
+		b.drop(c)
 	}
 }
 
 // drop closes a connection that must not be used again.
 func (b *Backend) drop(c *upConn) {
 	b.mu.Lock()
-	delete(b.active, c)
+	delete(b.conns, c)
 	b.mu.Unlock()
 	c.close()
 }
@@ -129,7 +135,7 @@ func (b *Backend) closeIdle(maxAge time.Duration) {
 	}
 	b.mu.Unlock()
 	for _, c := range expired {
-		c.close()
+		b.drop(c)
 	}
 }
 
@@ -140,39 +146,10 @@ func (c *upConn) close() {
 	}
 }
 
-func (c *upConn) prepareLook() {
-	sc, ok := c.c.(syscall.Conn)
-	if !ok {
-		return
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return
-	}
-	c.raw = raw
-	var one [1]byte
-	c.lookFn = func(fd uintptr) bool {
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		c.quiet = errors.Is(err, unix.EAGAIN)
-		return true
-	}
-}
-
-// look reports, without waiting, whether an idle connection is as it should be:
-// open and silent. An end of file is an app that closed it. Bytes are an answer
-// nobody asked for, which would become the next client's.
-func (c *upConn) look() bool {
-	if c.raw == nil {
-		return true
-	}
-	c.quiet = false
-	return c.raw.Read(c.lookFn) == nil && c.quiet
-}
-
-// awaitHead bounds the wait for a response by d. The deadline is moved only
-// when less than d is left of it, which saves two timer changes per request.
+// awaitHead bounds the wait for a response by d, exactly to a half, upwards: not
+// to move the deadline each time saves two timer changes per request.
 func (c *upConn) awaitHead(now time.Time, d time.Duration) {
-	if c.deadline.IsZero() || c.deadline.Sub(now) < d {
+	if left := c.deadline.Sub(now); left < d || left > d+d/2 {
 		c.setDeadline(now.Add(d + d/4))
 	}
 }
