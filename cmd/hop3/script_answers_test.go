@@ -16,7 +16,7 @@ var asked = map[string]string{
 	"apps": "", "apps:info": "APP", "certs": "", "certs:add": "", "config": "APP", "config:get": "APP GREETING", "config:export": "APP",
 	"builds": "APP", "cron": "APP", "doctor": "", "domains": "APP", "events": "", "explain": "", "help": "", "keys": "",
 	"logs": "APP -n 1", "plan": "APP", "ps": "APP", "ps:scale": "APP", "releases": "APP", "releases:info": "APP v1", "releases:diff": "APP v1 v2",
-	"releases:verify": "APP v1", "releases:audit": "APP v1", "restore": "", "run:detached": "APP -- true", "stats": "APP", "status": "", "storage": "APP",
+	"releases:verify": "APP v1", "releases:audit": "APP v1", "restore": "", "run:detached": "APP -- true", "services": "", "services:info": "none", "services:logs": "none", "stats": "APP", "status": "", "storage": "APP",
 	"version": "", "whoami": "",
 }
 

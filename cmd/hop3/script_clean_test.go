@@ -25,7 +25,7 @@ func (w *world) clean() {
 		_ = w.server.Process.Signal(syscall.SIGTERM) // it may have ended
 		<-w.exited
 	}
-	cards, _ := filepath.Glob(filepath.Join(w.data, "apps/*/run/*/instance.json")) // the pattern is legal
+	cards, _ := filepath.Glob(filepath.Join(w.data, "*/*/run/*/instance.json")) // the pattern is legal
 	for _, file := range cards {
 		var card struct {
 			Identity shim.Identity `json:"identity"`
