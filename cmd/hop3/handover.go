@@ -103,7 +103,7 @@ func (s *server) start(exe string, names []string, fds []uintptr) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("start %s: %w", exe, err)
 	}
-	if err := told.SetReadDeadline(time.Now().Add(takeoverTime)); err != nil {
+	if err := told.SetReadDeadline(time.Now().Add(s.takeover)); err != nil {
 		return 0, fmt.Errorf("start %s: %w", exe, err)
 	}
 	if _, err := bufio.NewReader(told).ReadString('\n'); err != nil { // it ended, or hangs

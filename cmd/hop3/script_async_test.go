@@ -102,10 +102,15 @@ func awaitCmd(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// upgrade has a new server take over from the one that runs, and waits until the old one has ended.
-func upgradeCmd(ts *testscript.TestScript, _ bool, _ []string) {
+// upgrade has a new server take over from the one that runs, and waits until the old one has ended. ! upgrade waits until the
+// old one says that it goes on.
+func upgradeCmd(ts *testscript.TestScript, neg bool, _ []string) {
 	w := worldOf(ts)
 	ts.Check(w.server.Process.Signal(syscall.SIGUSR2))
+	if neg {
+		w.await(ts, func() bool { return strings.Contains(w.log(), "this server goes on") })
+		return
+	}
 	ts.Check(<-w.exited)
 	m := regexp.MustCompile(`msg="handed over" pid=(\d+)`).FindAllStringSubmatch(w.log(), -1)
 	if len(m) == 0 {

@@ -49,6 +49,7 @@ func runScripts(t *testing.T, dir string) {
 			"server":  serverCmd,
 			"end":     endCmd,
 			"upgrade": upgradeCmd,
+			"install": installCmd,
 			"user":    userCmd,
 			"ssh":     sshCmd,
 			"git":     gitCmd,
@@ -166,8 +167,10 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if ssh == "" {
 		ssh, http = "127.0.0.1:0", "127.0.0.1:0"
 	}
-	exe, err := exec.LookPath("hop3") // testscript has put this test there
-	ts.Check(err)
+	exe := w.program()
+	if _, err := os.Stat(exe); err != nil {
+		w.install(ts, "hop3")
+	}
 	file := filepath.Join(w.root, ".server.toml")
 	settings := fmt.Sprintf("ports = \"%d-%d\"\n", w.ports, w.ports+portsEach-1)
 	for ; len(args) > 1 && args[0] == "-c"; args = args[2:] {

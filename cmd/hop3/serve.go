@@ -52,7 +52,7 @@ func serve(ctx context.Context, args []string, io stdio) error {
 	if err != nil {
 		return err
 	}
-	s.args, s.upgrade = args, make(chan struct{}, 1)
+	s.args, s.upgrade, s.takeover = args, make(chan struct{}, 1), takeoverTime
 	if s.program, err = os.Executable(); err != nil {
 		return errors.Join(fmt.Errorf("find this program: %w", err), s.store.Close())
 	}
@@ -90,6 +90,7 @@ type server struct {
 
 	listeners *listeners
 	upgrade   chan struct{} // gets one when another process shall take over
+	takeover  time.Duration // what that gets to serve in
 }
 
 // newServer opens the state and wires the stages; nothing listens yet.
