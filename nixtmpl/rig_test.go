@@ -200,12 +200,25 @@ func serve(t *testing.T, b Build, command string) string {
 	return answer(t, cmd, port)
 }
 
+// nobody is the user who runs what was built.
+const nobody = 65534
+
 // answer starts a server, returns what it answers at / and ends it.
 func answer(t *testing.T, cmd *exec.Cmd, port string) string {
 	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Getuid() == 0 && filepath.Base(cmd.Path) != "nix" { // root could change the store: python writes beside its modules
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		for _, kv := range cmd.Env {
+			if name, dir, _ := strings.Cut(kv, "="); name == "HOME" || name == "TMPDIR" {
+				if err := os.Chown(dir, nobody, nobody); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

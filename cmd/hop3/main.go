@@ -55,6 +55,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 	if args[0] == probeCommand {
 		return tell(io.err, nix.ProbeMain())
 	}
+	if args[0] == keepStoreCommand {
+		return tell(io.err, keepStoreMain(args[1:], io.err))
+	}
 	table := localCommands()
 	i := slices.IndexFunc(table, func(c localCommand) bool { return c.name == args[0] })
 	if i < 0 {

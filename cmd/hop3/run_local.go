@@ -128,7 +128,11 @@ func localProcesses(dir string, plan detect.Plan, built nixtmpl.Build, chosen []
 		for _, k := range slices.Sorted(maps.Keys(own)) {
 			kv = append(kv, k+"="+own[k])
 		}
-		list = append(list, foreman.Process{Name: name, Argv: []string{"/bin/sh", "-c", p.Command}, Env: kv, Dir: app})
+		argv, err := keepStore("/bin/sh", "-c", p.Command)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, foreman.Process{Name: name, Argv: argv, Env: kv, Dir: app})
 	}
 	return list, nil
 }

@@ -54,12 +54,15 @@ func devShell(ctx context.Context, args []string, stdio stdio) error {
 	if err := os.WriteFile(file, []byte(script+shellWelcome), 0o600); err != nil {
 		return fmt.Errorf("write the environment: %w", err)
 	}
-	words := []string{"--rcfile", file, "-i"}
+	words := []string{bash, "--rcfile", file, "-i"}
 	if len(command) > 0 {
-		words = append([]string{"-c", `. "$0"; exec "$@"`, file}, command...)
+		words = append([]string{bash, "-c", `. "$0"; exec "$@"`, file}, command...)
+	}
+	if words, err = keepStore(words...); err != nil {
+		return err
 	}
 	// Ctrl-C is the shell's: it is not ended by our context.
-	cmd := exec.Command(bash, words...)
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, stdio.in, stdio.out, stdio.err
 	cmd.Env = append(os.Environ(), "HOP3_SHELL="+appNameOf(dir))
 	err = cmd.Run()

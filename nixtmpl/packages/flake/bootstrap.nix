@@ -65,6 +65,7 @@ rec {
     in lib.tail (visit [ ] name);
 
   fixups = import ./fixups.nix { inherit lib; };
+  isPython = name: lib.hasPrefix "python3-" name || lib.elem name (lib.attrValues lock.languages.python);
   interpreter = "${groups.glibc}/lib64/ld-linux-x86-64.so.2";
   withoutShell = [ "glibc" "bash" ] ++ closureOf "bash"; # bash itself would need them
 
@@ -76,7 +77,7 @@ rec {
       deps = map (d: groups.${d}) (closureOf name);
       tools = "${stage1}/wrapped";
       patchelf = "${stage1}/lib64/ld-linux-x86-64.so.2 --library-path ${stage1}/lib/x86_64-linux-gnu ${stage1}/bin/patchelf";
-      finish = fixups.${name} or (fixups.byKind name);
+      finish = (fixups.${name} or (fixups.byKind name)) + lib.optionalString (isPython name) fixups.ofPython;
     }
     // lib.optionalAttrs (name != "glibc") { inherit interpreter; }
     // lib.optionalAttrs (!(lib.elem name withoutShell)) { shell = "${groups.bash}/bin/bash"; }

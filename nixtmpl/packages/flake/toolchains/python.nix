@@ -25,6 +25,11 @@ let
       [ -d $package/${sitePackages} ] || [ -n "$(grep -l python3 $package/bin/* 2>/dev/null)" ] || continue
       for file in $package/${sitePackages}/*; do
         name=$out/${sitePackages}/''${file##*/}
+        if [ ''${file##*/} = __pycache__ ]; then # of modules that are one file
+          mkdir -p $name
+          ln -sf $file/* $name/
+          continue
+        fi
         [ ! -e $file ] || [ -e $name ] || ln -s $file $name
       done
       for file in $package/bin/*; do
