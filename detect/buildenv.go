@@ -2,8 +2,8 @@ package detect
 
 import "strings"
 
-// buildEnv returns what of the plain values in hop3.toml, app.json and ENV a build may see: all but what steers the build itself.
-func buildEnv(env map[string]string) map[string]string {
+// BuildEnv returns what of plain values, as in hop3.toml, app.json and ENV, a build may see: all but what steers the build itself.
+func BuildEnv(env map[string]string) map[string]string {
 	keep := map[string]string{}
 	for k, v := range env {
 		switch k {

@@ -140,7 +140,7 @@ func choose(t *tree, p *Plan) error {
 	p.Static = p.Manifest.static
 	p.Processes = append(p.Processes, p.Manifest.procs...)
 	p.Release = p.Manifest.Release
-	p.BuildEnv = buildEnv(p.Manifest.Env)
+	p.BuildEnv = BuildEnv(p.Manifest.Env)
 	if err := slugHides(t, p); err != nil {
 		return &StackError{Stack: p.Stack, Err: err}
 	}

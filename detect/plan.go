@@ -60,7 +60,7 @@ type Plan struct {
 	places map[string]string // the lines of what the plan names as sources
 	nested *Evidence         // why the app's folder was chosen when nobody named it
 
-	BuildEnv map[string]string `json:"-"` // plain values of the app's own files that its build steps see
+	BuildEnv map[string]string `json:"-"` // plain values that the build steps see: those of the app's own files, and what a deployer adds
 
 	secret []string // files that must not reach the store
 }

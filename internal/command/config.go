@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hop3/internal/deploy"
 	"hop3/internal/state"
 )
 
@@ -20,11 +21,15 @@ const maxSettings = 1 << 20
 
 func configCommands() []*Command {
 	noRestart := func(f *pflag.FlagSet) { f.Bool("no-restart", false, "keep the setting for the next release") }
+	setFlags := func(f *pflag.FlagSet) {
+		noRestart(f)
+		f.Bool("build", false, "have builds see the values too, from the next one on: they stand in the flake and the store, so never for secrets; --build=false ends it")
+	}
 	return []*Command{
 		{Name: "config", Group: "config", Usage: "[APP] [--reveal]", Short: "list the settings, values masked", Role: state.View, App: OneApp, Answers: []any{configJSON{}}, Run: config,
 			Flags: func(f *pflag.FlagSet) { f.Bool("reveal", false, "show the values") }},
 		{Name: "config:get", Group: "config", Usage: "[APP] KEY", Short: "print one value", Example: "config:get blog DATABASE_URL", Role: state.Operate, App: OneApp, Min: 1, Max: 1, Answers: []any{configJSON{}}, Run: configGet},
-		{Name: "config:set", Group: "config", Usage: "[APP] KEY=VALUE… [--no-restart]", Short: "set values; KEY=- reads one from stdin", Example: "config:set blog MAIL_FROM=ann@example.com", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: noRestart, Exits: []int{ExitConflict, ExitDeploy}, Keys: true, Run: configSet},
+		{Name: "config:set", Group: "config", Usage: "[APP] KEY=VALUE… [--build] [--no-restart]", Short: "set values; KEY=- reads one from stdin", Example: "config:set blog MAIL_FROM=ann@example.com", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: setFlags, Exits: []int{ExitConflict, ExitDeploy}, Keys: true, Run: configSet},
 		{Name: "config:unset", Group: "config", Usage: "[APP] KEY… [--no-restart]", Short: "remove values", Example: "config:unset blog MAIL_FROM", Role: state.Operate, App: OneApp, Min: 1, Max: -1, Flags: noRestart, Exits: []int{ExitConflict, ExitDeploy}, Run: configUnset},
 		{Name: "config:import", Group: "config", Usage: "[APP] [--no-restart] < FILE", Short: "set the KEY=VALUE lines of a file on stdin", Example: "config:import blog < .env", Role: state.Operate, App: OneApp, Flags: noRestart, Exits: []int{ExitConflict, ExitDeploy}, Keys: true, Run: configImport},
 		{Name: "config:export", Group: "config", Usage: "[APP]", Short: "print the settings as KEY='VALUE' lines", Example: "config:export blog > .env", Role: state.Operate, App: OneApp, Answers: []any{configJSON{}}, Run: configExport},
@@ -35,6 +40,7 @@ type configJSON struct {
 	Version int               `json:"version"`
 	App     string            `json:"app"`
 	Config  map[string]string `json:"config"`
+	Build   []string          `json:"build"` // the keys that builds see too
 }
 
 // mask stands for a value that is not shown.
@@ -59,13 +65,22 @@ func config(_ context.Context, c *Call) error {
 			shown[k] = v
 		}
 	}
-	return c.answer(configJSON{1, c.App, shown}, func(w io.Writer) {
+	return c.answer(asConfigJSON(a, shown), func(w io.Writer) {
 		rows := [][]string{}
 		for _, k := range slices.Sorted(maps.Keys(shown)) {
-			rows = append(rows, []string{k + ":", shown[k]})
+			row := []string{k + ":", shown[k]}
+			if slices.Contains(a.BuildKeys, k) {
+				row = append(row, "(builds too)")
+			}
+			rows = append(rows, row)
 		}
 		table(w, rows)
 	})
+}
+
+func asConfigJSON(a *state.App, shown map[string]string) configJSON {
+	build := slices.DeleteFunc(append([]string{}, a.BuildKeys...), func(k string) bool { _, ok := shown[k]; return !ok })
+	return configJSON{1, a.Name, shown, build}
 }
 
 func configGet(_ context.Context, c *Call) error {
@@ -77,7 +92,7 @@ func configGet(_ context.Context, c *Call) error {
 	if !ok {
 		return &state.NotFound{Kind: "config key", Name: c.Args[0], Near: state.Nearest(c.Args[0], slices.Collect(maps.Keys(a.Config)))}
 	}
-	return c.answer(configJSON{1, c.App, map[string]string{c.Args[0]: v}}, func(w io.Writer) { _, _ = fmt.Fprintln(w, v) })
+	return c.answer(asConfigJSON(a, map[string]string{c.Args[0]: v}), func(w io.Writer) { _, _ = fmt.Fprintln(w, v) })
 }
 
 func configSet(ctx context.Context, c *Call) error {
@@ -101,7 +116,22 @@ func configSet(ctx context.Context, c *Call) error {
 		}
 		set[k] = v
 	}
-	return c.configure(ctx, set, nil)
+	keys := slices.Collect(maps.Keys(set))
+	build, err := c.Flags.GetBool("build")
+	if err == nil && build {
+		err = deploy.CheckBuildKeys(keys)
+	}
+	if err == nil {
+		err = c.configure(ctx, set, nil)
+	}
+	if err != nil || !c.Flags.Changed("build") {
+		return err
+	}
+	if err := c.Pipeline.SetBuildKeys(c.App, keys, build); err != nil {
+		return err
+	}
+	c.say("       seen by builds from the next one on: %v; for one now: ps:rebuild %s", build, c.App)
+	return nil
 }
 
 func configUnset(ctx context.Context, c *Call) error { return c.configure(ctx, nil, c.Args) }
@@ -166,7 +196,7 @@ func configExport(_ context.Context, c *Call) error {
 	if shown == nil {
 		shown = map[string]string{}
 	}
-	return c.answer(configJSON{1, c.App, shown}, func(w io.Writer) {
+	return c.answer(asConfigJSON(a, shown), func(w io.Writer) {
 		for _, k := range slices.Sorted(maps.Keys(shown)) {
 			_, _ = fmt.Fprintf(w, "%s='%s'\n", k, strings.ReplaceAll(shown[k], "'", `'\''`))
 		}

@@ -76,6 +76,9 @@ func (p *Pipeline) Configure(ctx context.Context, r Request, set map[string]stri
 		}
 		delete(config, k)
 	}
+	if err := p.SetBuildKeys(r.App, unset, false); err != nil {
+		return 0, err
+	}
 	rel, live := app.CurrentRelease()
 	if !live || !restart || maps.Equal(config, rel.Config) {
 		_, err := p.Store.Update(r.App, func(a *state.App) error { a.Config = config; return nil })

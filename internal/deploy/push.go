@@ -112,6 +112,7 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	if err != nil {
 		return err
 	}
+	addBuildSettings(plan, app)
 	times.detect = time.Since(started)
 	if a.config, err = generated(app, plan); err != nil {
 		return err

@@ -37,6 +37,8 @@ type App struct {
 
 	// Config holds the app's settings. It is encrypted at rest.
 	Config map[string]string `json:"-"`
+	// BuildKeys are the settings that builds see too, and that are no secrets therefore.
+	BuildKeys []string `json:"build_keys,omitempty"`
 }
 
 // A Mark is something that was switched on by a person: who, when, and what
@@ -155,6 +157,7 @@ func (a *App) CurrentRelease() (Release, bool) { return a.Release(a.Current) }
 func (a *App) clone() *App {
 	c := *a
 	c.Domains = slices.Clone(a.Domains)
+	c.BuildKeys = slices.Clone(a.BuildKeys)
 	c.Formation = maps.Clone(a.Formation)
 	c.Releases = slices.Clone(a.Releases)
 	c.Attached = slices.Clone(a.Attached)
