@@ -45,7 +45,7 @@ func Start(ctx context.Context, exe string, s Spec) (*Instance, error) {
 	if err != nil {
 		return nil, errors.Join(err, clean(s.Dir))
 	}
-	i, err := register(child, s.Dir, p.Token)
+	i, err := register(child, s, p.Token)
 	if err != nil {
 		child.Kill()
 		_ = child.Wait() // it was killed; the reason is err
@@ -57,7 +57,7 @@ func Start(ctx context.Context, exe string, s Spec) (*Instance, error) {
 }
 
 // register writes down who the instance is, lets it live, and holds on to it.
-func register(child *sandbox.Child, dir, token string) (*Instance, error) {
+func register(child *sandbox.Child, s Spec, token string) (*Instance, error) {
 	start, err := startTime(child.Pid)
 	if err != nil {
 		return nil, err
@@ -66,17 +66,20 @@ func register(child *sandbox.Child, dir, token string) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := card{Version: 1, Identity: Identity{Boot: boot, Pid: child.Pid, Start: start, Token: token}, App: child.App, Cgroup: child.Cgroup}
-	if err := c.write(dir); err != nil {
+	c := card{
+		Version: 1, Identity: Identity{Boot: boot, Pid: child.Pid, Start: start, Token: token}, App: child.App, Cgroup: child.Cgroup,
+		PrivateNetwork: s.Sandbox.PrivateNetwork && !s.Sandbox.Bare,
+	}
+	if err := c.write(s.Dir); err != nil {
 		return nil, err
 	}
 	if err := child.Keep(); err != nil {
 		return nil, err
 	}
-	i, err := hold(dir, c, child.Wait)
+	i, err := hold(s.Dir, c, child.Wait)
 	if errors.Is(err, ErrGone) { // so short was its life
 		_ = child.Wait() // the shim's own status says nothing about the app's
-		return ended(dir, c, true)
+		return ended(s.Dir, c, true)
 	}
 	return i, err
 }
@@ -87,6 +90,8 @@ type card struct {
 	Identity Identity        `json:"identity"`
 	App      int             `json:"app"`
 	Cgroup   *sandbox.Cgroup `json:"cgroup,omitempty"`
+
+	PrivateNetwork bool `json:"private_network,omitempty"`
 }
 
 func (c card) write(dir string) error {

@@ -1,0 +1,120 @@
+package shim
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// PrivateNetwork tells whether the instance has a network of its own.
+func (i *Instance) PrivateNetwork() bool { return i.card.PrivateNetwork }
+
+// Dial connects to a port of the instance's own loopback device, which nobody
+// outside of the instance can but the server. Where it shares the machine's
+// network that is the machine's. The end of ctx ends the attempt.
+func (i *Instance) Dial(ctx context.Context, port int) (net.Conn, error) {
+	to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+	if !i.card.PrivateNetwork {
+		d := net.Dialer{KeepAlive: -1} // the peer is on this machine and its end is seen
+		return d.DialContext(ctx, "tcp", to.String())
+	}
+	conn, err := i.dialInside(ctx, to)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: to, Err: err}
+	}
+	return conn, nil
+}
+
+func (i *Instance) dialInside(ctx context.Context, to *net.TCPAddr) (net.Conn, error) {
+	sc, err := i.fd.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var serr error
+	if err := sc.Control(func(pidfd uintptr) { fd, serr = socketInside(int(pidfd)) }); err != nil {
+		return nil, err // closed: the instance has ended
+	}
+	if serr != nil {
+		return nil, serr
+	}
+	f := os.NewFile(uintptr(fd), "tcp")
+	defer f.Close() // FileConn has a descriptor of its own
+	if err := connect(ctx, f, to); err != nil {
+		return nil, err
+	}
+	return net.FileConn(f)
+}
+
+// socketInside makes a socket in the network namespace of a process. It stays
+// there for good, whoever uses it.
+func socketInside(pidfd int) (fd int, err error) {
+	home, err := machineNetwork()
+	if err != nil {
+		return 0, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if err = unix.Setns(pidfd, unix.CLONE_NEWNET); err != nil {
+			err = os.NewSyscallError("setns", err)
+			runtime.UnlockOSThread()
+			return
+		}
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		err = os.NewSyscallError("socket", err)
+		if unix.Setns(home, unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		} // else the thread must serve nobody else: it ends with this goroutine
+	}()
+	<-done
+	return fd, err
+}
+
+// machineNetwork is the server's own network namespace.
+var machineNetwork = sync.OnceValues(func() (int, error) {
+	fd, err := unix.Open("/proc/self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open own network: %w", err)
+	}
+	return fd, nil
+})
+
+// connect connects f, which does not block.
+func connect(ctx context.Context, f *os.File, to *net.TCPAddr) error {
+	sc, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) }) // it is closed already, or this ends the wait
+	defer stop()
+	addr := &unix.SockaddrInet4{Port: to.Port, Addr: [4]byte(to.IP.To4())}
+	var cerr error
+	begun := false
+	err = sc.Write(func(fd uintptr) bool {
+		if !begun {
+			begun = true
+			cerr = unix.Connect(int(fd), addr)
+			return cerr != unix.EINPROGRESS
+		}
+		no, gerr := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if cerr = gerr; gerr == nil && no != 0 {
+			cerr = unix.Errno(no)
+		}
+		return true
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError("connect", cerr)
+}
