@@ -93,12 +93,16 @@ func makeEtc(s *Spec, _ bool) error {
 		"hosts":         hosts(oneLine(host)),
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
 	}
+	shown := []string{"resolv.conf", "localtime", "services", "protocols", "mime.types"}
+	if s.Resolv != "" {
+		files["resolv.conf"], shown = s.Resolv, shown[1:]
+	}
 	for name, text := range files {
 		if err := os.WriteFile("etc/"+name, []byte(text), 0o644); err != nil {
 			return fail("write /etc/"+name, err)
 		}
 	}
-	for _, name := range []string{"resolv.conf", "localtime", "services", "protocols", "mime.types"} {
+	for _, name := range shown {
 		src, err := filepath.EvalSymlinks("/etc/" + name)
 		if err != nil { // the host has none
 			continue

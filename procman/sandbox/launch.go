@@ -179,7 +179,12 @@ func (c *Child) handshake(s Spec, o LaunchOptions, spec *os.File) error {
 		}
 		return err
 	}
-	if c.Cgroup != nil { // while it builds its root
+	if s.PrivateNetwork && s.Attach != nil && !s.Bare && s.Join == 0 { // while it builds its root
+		if err := s.Attach(c.Pid); err != nil {
+			return err
+		}
+	}
+	if c.Cgroup != nil {
 		if err := c.Cgroup.join(c.Pid); err != nil {
 			return err
 		}

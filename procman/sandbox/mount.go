@@ -21,7 +21,7 @@ const (
 // detached, so that it is never visible without them; kernels before 5.12 get
 // the older two calls.
 func bind(src, dst string, attr uint64) error {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, src, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	fd, err := detach(src, attr)
 	if errors.Is(err, unix.ENOSYS) {
 		return bindOld(src, dst, attr)
 	}
@@ -29,14 +29,20 @@ func bind(src, dst string, attr uint64) error {
 		return err
 	}
 	defer unix.Close(fd)
-	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: attr})
-	if errors.Is(err, unix.ENOSYS) {
-		return bindOld(src, dst, attr)
-	}
-	if err != nil {
-		return err
-	}
 	return unix.MoveMount(fd, "", unix.AT_FDCWD, dst, unix.MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+// detach makes a mount of src that has no place yet.
+func detach(src string, attr uint64) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, src, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: attr}); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 func bindOld(src, dst string, attr uint64) error {

@@ -47,7 +47,11 @@ func buildRoot(s *Spec, userns bool) error {
 			return err
 		}
 	}
-	return enterRoot(s)
+	places, err := takeMounts(s.Mounts)
+	if err != nil {
+		return err
+	}
+	return enterRoot(s, places)
 }
 
 func (s *Spec) tmpBytes() int64 {
@@ -59,7 +63,7 @@ func (s *Spec) tmpBytes() int64 {
 
 // enterRoot makes the working directory the root, lets go of the old one and
 // closes the new one for writing.
-func enterRoot(s *Spec) error {
+func enterRoot(s *Spec, places []place) error {
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fail("change root", err)
 	}
@@ -68,6 +72,9 @@ func enterRoot(s *Spec) error {
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return fail("enter root", err)
+	}
+	if err := putMounts(places); err != nil {
+		return err
 	}
 	if err := unix.Mount("", "/", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID, ""); err != nil {
 		return fail("close root", err)

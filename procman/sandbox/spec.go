@@ -42,6 +42,9 @@ type Spec struct {
 	DataDir string
 	// Sockets are shown at /run/services.
 	Sockets []Socket
+	// Mounts are more of the host's files. Whoever makes the Spec chooses them,
+	// never the app.
+	Mounts []Mount
 	// Dir is the working directory inside. Empty: /app.
 	Dir string
 
@@ -63,9 +66,14 @@ type Spec struct {
 	// They count against Limits.MemoryBytes too. Zero: DefaultTmpBytes.
 	TmpBytes int64
 
-	// PrivateNetwork gives an own network namespace that has only a loopback
-	// device, which is up.
+	// PrivateNetwork gives an own network namespace with a loopback device,
+	// which is up, and what Attach adds.
 	PrivateNetwork bool
+	// Attach connects the network namespace of the init, by its host pid, to
+	// others. It is called while the init builds the root; nil adds nothing.
+	Attach func(pid int) error `json:"-"`
+	// Resolv is the text of /etc/resolv.conf. Empty: the host's.
+	Resolv string
 	// Join is the host pid of the init of a running sandbox: the process is
 	// started inside that one, with its root and namespaces. Closure, AppDir,
 	// DataDir, Hostname, Cgroup and PrivateNetwork are then not used.
@@ -77,6 +85,13 @@ type Spec struct {
 	// machines that can give none and operators who accept that. Dir is then
 	// a host directory.
 	Bare bool
+}
+
+// Mount is a directory, a file or a socket of the host that is shown inside.
+type Mount struct {
+	From     string `json:"from"` // absolute, on the host
+	To       string `json:"to"`   // absolute, inside; made if it is missing
+	ReadOnly bool   `json:"read_only,omitempty"`
 }
 
 // DefaultTmpBytes is large enough for uploads and unpacked caches, and small
@@ -191,6 +206,9 @@ func (s *Spec) Validate(root bool) error {
 	if s.Cgroup != "" && (path.IsAbs(s.Cgroup) || path.Clean(s.Cgroup) != s.Cgroup || strings.HasPrefix(s.Cgroup, "..")) {
 		return fmt.Errorf("check sandbox: cgroup name %q is not a clean relative path", s.Cgroup)
 	}
+	if err := s.checkPlaces(); err != nil {
+		return err
+	}
 	for _, w := range append(append([]string{s.App, s.Name, s.Hostname}, s.Argv...), s.Env...) {
 		if strings.ContainsRune(w, 0) {
 			return errors.New("check sandbox: a NUL byte in a name, an argument or a variable")
@@ -199,8 +217,29 @@ func (s *Spec) Validate(root bool) error {
 	return nil
 }
 
-// taken are the places of the new root that no closure path may cover.
-var taken = []string{"/proc", "/dev", "/sys", "/etc", "/app", "/data", "/bin", "/usr/bin"}
+// taken are the places of the new root that no closure path may cover;
+// reserved are those that no mount may.
+var (
+	taken    = append([]string{"/app", "/data", "/bin", "/usr/bin"}, reserved...)
+	reserved = []string{"/proc", "/dev", "/sys", "/etc"}
+)
+
+// checkPlaces says what is wrong with the mounts.
+func (s *Spec) checkPlaces() error {
+	for _, m := range s.Mounts {
+		for _, p := range []string{m.From, m.To} {
+			if !path.IsAbs(p) || path.Clean(p) != p || p == "/" || strings.ContainsRune(p, 0) {
+				return fmt.Errorf("check sandbox: mounted path %q is not a clean absolute path", p)
+			}
+		}
+		for _, t := range append([]string{"/nix", "/bin", "/usr"}, reserved...) {
+			if m.To == t || strings.HasPrefix(m.To, t+"/") || strings.HasPrefix(t, m.To+"/") {
+				return fmt.Errorf("check sandbox: nothing can be mounted at %s: it collides with %s", m.To, t)
+			}
+		}
+	}
+	return nil
+}
 
 func checkClosurePath(p string) error {
 	if !path.IsAbs(p) || path.Clean(p) != p || p == "/" || strings.ContainsRune(p, 0) {

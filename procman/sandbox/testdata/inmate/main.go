@@ -69,6 +69,7 @@ var commands = map[string]func(args []string){
 			c.Close()
 		}
 	},
+	"listen": listen,
 	"ask": func(a []string) {
 		c, err := net.Dial(a[0], a[1])
 		if err == nil {
