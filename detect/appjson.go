@@ -28,6 +28,7 @@ type appJSON struct {
 	Cron         []struct {
 		Command  string `json:"command"`
 		Schedule string `json:"schedule"`
+		Policy   string `json:"concurrency_policy"` // allow, forbid or replace
 	} `json:"cron"`
 }
 
@@ -58,7 +59,7 @@ func readAppJSON(t *tree, m *Manifest) error {
 		m.Cron = nil
 	}
 	for i, c := range a.Cron {
-		m.Cron = append(m.Cron, Cron{Name: fmt.Sprintf("cron%d", i+1), Schedule: c.Schedule, Command: c.Command})
+		m.Cron = append(m.Cron, Cron{Name: fmt.Sprintf("cron%d", i+1), Schedule: c.Schedule, Command: c.Command, Overlap: map[string]string{"allow": "allow", "replace": "replace"}[c.Policy]})
 	}
 	return nil
 }

@@ -91,7 +91,11 @@ type Generate struct {
 type EnvFrom struct{ From, Key string }
 
 // A Cron is a command and when to run it, in cron's five fields or as @daily.
-type Cron struct{ Name, Schedule, Command string }
+type Cron struct {
+	Name, Schedule, Command string
+	Overlap                 string        // "skip", "allow", "replace" or "", which is skip
+	Timeout                 time.Duration // 0: the server's default
+}
 
 // A Volume is a folder that outlives releases.
 type Volume struct{ Name, Path string }

@@ -78,6 +78,8 @@ command = "x"
 [cron.clean]
 schedule = "0 3 * * *"
 command = "clean"
+overlap = "replace"
+timeout = "1h"
 [[volumes]]
 name = "uploads"
 path = "public/uploads"
@@ -120,7 +122,7 @@ func TestManifest_AllKeys(t *testing.T) {
 		t.Errorf("%+v", m)
 	case !reflect.DeepEqual(m.Health, Health{Path: "/healthz", Interval: 200 * time.Millisecond, Timeout: 2 * time.Second, Retries: 5, Command: "check"}), m.StartTimeout != 90*time.Second, m.Port != 5000:
 		t.Errorf("%+v", m.Health)
-	case len(m.Cron) != 2, m.Cron[1] != Cron{"clean", "0 3 * * *", "clean"}, m.Volumes[0] != Volume{"uploads", "public/uploads"}:
+	case len(m.Cron) != 2, m.Cron[1] != Cron{"clean", "0 3 * * *", "clean", "replace", time.Hour}, m.Volumes[0] != Volume{"uploads", "public/uploads"}:
 		t.Errorf("%+v %+v", m.Cron, m.Volumes)
 	case m.Build.Build != "two && three", m.Build.Before != "one", m.Build.Test != "five", !slices.Equal(m.Domains, []string{"a.example"}):
 		t.Errorf("%+v", m.Build)

@@ -48,8 +48,10 @@ type tomlFile struct {
 	} `toml:"domains"`
 	Processes map[string]tomlProcess `toml:"processes"`
 	Cron      map[string]struct {
-		Schedule string `toml:"schedule"`
-		Command  script `toml:"command"`
+		Schedule string   `toml:"schedule"`
+		Command  script   `toml:"command"`
+		Overlap  string   `toml:"overlap"`
+		Timeout  duration `toml:"timeout"`
 	} `toml:"cron"`
 	Volumes []struct {
 		Name string `toml:"name"`

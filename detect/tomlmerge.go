@@ -271,7 +271,10 @@ func (f tomlFile) mergeRest(text string, m *Manifest) error {
 		if c.Schedule == "" || c.Command == "" {
 			return tomlErr(text, "cron."+name, "needs schedule and command")
 		}
-		m.Cron = append(m.Cron, Cron{name, c.Schedule, string(c.Command)})
+		if !slices.Contains([]string{"", "skip", "allow", "replace"}, c.Overlap) {
+			return tomlErr(text, "cron."+name+".overlap", "is \"skip\", \"allow\" or \"replace\"")
+		}
+		m.Cron = append(m.Cron, Cron{name, c.Schedule, string(c.Command), c.Overlap, time.Duration(c.Timeout)})
 	}
 	for _, v := range f.Volumes {
 		if v.Path == "" {

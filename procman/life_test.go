@@ -163,6 +163,13 @@ func TestRun_PassesTheExitCodeAndTheOutput(t *testing.T) {
 		t.Errorf("%d %v %q %q", code, err, out.String(), errs.String())
 	}
 	out.Reset()
+	if err := w.sup.Logs(t.Context(), r.LogDir, LogQuery{Type: "release", Release: r.Number}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "app[release]: about to exit\n") || !strings.Contains(text, "app[release]: with an error\n") {
+		t.Errorf("the release's log holds %q", text)
+	}
+	out.Reset()
 	code, err = w.sup.Run(t.Context(), r, RunSpec{Argv: []string{"app", "args", "$HOME", "a b", "*"}, Out: &out})
 	if err != nil || code != 0 || out.String() != `["$HOME" "a b" "*"]`+"\n" {
 		t.Errorf("%d %v %q", code, err, out.String())

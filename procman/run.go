@@ -8,14 +8,19 @@ import (
 	"syscall"
 
 	"hop3/procman/sandbox"
+	"hop3/procman/shim"
 )
 
 // releaseType is the process type that runs once before a release goes live. It is never part of the formation.
 const releaseType = "release"
 
+// PostdeployType names the command that runs after a release has gone live.
+const PostdeployType = "postdeploy"
+
 // RunSpec is a one-off process of a release.
 type RunSpec struct {
-	// Type names it: "release" for the release command; else, or empty, it is a "run". A process type of the Procfile
+	// Type names it: "release" for the release command; else, or empty, it is a "run". What "release" and PostdeployType
+	// print is kept in the app's logs too. A process type of the Procfile
 	// gives it that type's limits.
 	Type string
 	// Shell is a command as in the Procfile. Argv, where Shell is empty, is executed as it is.
@@ -43,6 +48,14 @@ func (s *Supervisor) Run(ctx context.Context, r Release, c RunSpec) (int, error)
 	box, err := s.oneOff(rel, name, c)
 	if err != nil {
 		return -1, err
+	}
+	if c.Type == releaseType || c.Type == PostdeployType {
+		log, err := openRunLog(rel, c.Type)
+		if err != nil {
+			return -1, err
+		}
+		defer log.close() //nolint:errcheck // everything was written, or cannot be
+		c.Out, c.Err = log.tee(shim.Stdout, c.Out), log.tee(shim.Stderr, c.Err)
 	}
 	exit, err := sandbox.Run(ctx, s.o.Exe, box, sandbox.Stdio{
 		In: c.In, Out: c.Out, Err: c.Err, Pty: c.Pty, Signals: c.Signals,

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"syscall"
 
@@ -18,6 +19,7 @@ func runCommands() []*Command {
 			Flags: func(f *pflag.FlagSet) {
 				f.StringArrayP("env", "e", nil, "a variable for this command only")
 				f.String("type", "", "use the limits of this process type")
+				f.Duration("timeout", 0, "end it after this time (no limit)")
 			}},
 	}
 }
@@ -46,6 +48,15 @@ func run(ctx context.Context, c *Call) error {
 		return err
 	}
 	spec.Type = kind
+	limit, err := c.Flags.GetDuration("timeout")
+	if err != nil {
+		return err
+	}
+	if limit != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("its time limit of %v was over", limit))
+		defer cancel()
+	}
 	code, err := c.Procs.Run(ctx, release, spec)
 	return exited(code, err)
 }

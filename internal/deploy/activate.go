@@ -209,7 +209,7 @@ func (p *Pipeline) postdeploy(ctx context.Context, talk *Talk, run procman.Relea
 	defer cancel()
 	talk.Line("postdeploy: %s", command)
 	out := talk.Lines("postdeploy: ")
-	code, err := p.Supervisor.Run(ctx, run, procman.RunSpec{Type: "postdeploy", Shell: command, Out: out, Err: out})
+	code, err := p.Supervisor.Run(ctx, run, procman.RunSpec{Type: procman.PostdeployType, Shell: command, Out: out, Err: out})
 	_ = out.Close() // a Talk's writer has no error
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -40,7 +41,7 @@ func parseSchedule(text string) (cron.Schedule, error) {
 const idle = time.Minute
 
 // RunCron starts the cron entries of all current releases when their time comes, until ctx ends. What was due while the
-// server was down is not made up for; an entry that still runs is not started a second time.
+// server was down is not made up for; an entry that still runs is dealt with by its overlap policy.
 func (p *Pipeline) RunCron(ctx context.Context) {
 	last := time.Now()
 	for {
@@ -55,7 +56,7 @@ func (p *Pipeline) RunCron(ctx context.Context) {
 					continue
 				}
 				if due := e.schedule.Next(last); !due.After(now) {
-					p.due(ctx, app, e.Cron)
+					p.pushes.Go(func() { p.due(ctx, app, e.Cron) }) // to end an earlier run may take a while
 				}
 				if at := e.schedule.Next(now); at.Before(next) {
 					next = at
@@ -107,7 +108,8 @@ func (p *Pipeline) due(ctx context.Context, app *state.App, c state.Cron) {
 	p.Log.WithField("app", app.Name).WithField("proc", job.Name).Info("cron entry started")
 }
 
-// StartCron starts a cron entry of the app's current release now. A *state.Conflict says that it still runs.
+// StartCron starts a cron entry of the app's current release now. A *state.Conflict says that it still runs, and is not to run
+// twice.
 func (p *Pipeline) StartCron(ctx context.Context, name, entry, by string) (procman.Job, error) {
 	app, err := p.Store.App(name)
 	if err != nil {
@@ -125,17 +127,37 @@ func (p *Pipeline) StartCron(ctx context.Context, name, entry, by string) (procm
 		}
 		return procman.Job{}, &state.NotFound{Kind: "cron entry", Name: entry, Near: state.Nearest(entry, names)}
 	}
+	spec, job := procman.RunSpec{Type: "cron", Shell: rel.Cron[i].Command}, procman.Job{Cron: entry, By: by, Timeout: rel.Cron[i].Timeout}
+	for {
+		earlier, started, err := p.startAlone(ctx, p.running(app, rel), spec, job, rel.Cron[i].Overlap)
+		if earlier == "" {
+			return started, err
+		}
+		if err := p.Supervisor.StopJob(ctx, name, earlier); err != nil && !errors.As(err, new(*procman.JobError)) {
+			return procman.Job{}, err // else it has just ended by itself
+		}
+	}
+}
+
+// startAlone starts a cron job, if the overlap policy lets it run beside those of its entry that run; a *state.Conflict says
+// that it does not, and earlier names one that has to be ended first.
+func (p *Pipeline) startAlone(ctx context.Context, run procman.Release, spec procman.RunSpec, job procman.Job, overlap string) (earlier string, started procman.Job, err error) {
 	p.clock.starting.Lock() // two callers see one another's job
 	defer p.clock.starting.Unlock()
-	for _, j := range p.Supervisor.Jobs(name) {
-		if j.Cron == entry {
-			return procman.Job{}, &state.Conflict{
-				What: fmt.Sprintf("the cron entry %s still runs, as %s since %s", entry, j.Name, j.Started.Format(time.DateTime+" UTC")),
-				Mend: fmt.Sprintf("wait for it, or stop it: ps:stop %s %s", name, j.Name),
+	for _, j := range p.Supervisor.Jobs(run.App) {
+		switch {
+		case j.Cron != job.Cron || overlap == state.OverlapAllow:
+		case overlap == state.OverlapReplace:
+			return j.Name, started, nil
+		default:
+			return "", started, &state.Conflict{
+				What: fmt.Sprintf("the cron entry %s still runs, as %s since %s", job.Cron, j.Name, j.Started.Format(time.DateTime+" UTC")),
+				Mend: fmt.Sprintf("wait for it, or stop it: ps:stop %s %s", run.App, j.Name),
 			}
 		}
 	}
-	return p.Supervisor.StartJob(ctx, p.running(app, rel), procman.RunSpec{Type: "cron", Shell: rel.Cron[i].Command}, procman.Job{Cron: entry, By: by})
+	started, err = p.Supervisor.StartJob(ctx, run, spec, job)
+	return "", started, err
 }
 
 // StartJob starts a one-off command in the app's current release that nobody waits for.

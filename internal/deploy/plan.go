@@ -73,7 +73,7 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 	rel.StartTimeout, rel.Watch = m.StartTimeout, m.Watch
 	rel.Cron = nil
 	for _, c := range m.Cron {
-		rel.Cron = append(rel.Cron, state.Cron{Name: c.Name, Schedule: c.Schedule, Command: c.Command})
+		rel.Cron = append(rel.Cron, state.Cron{Name: c.Name, Schedule: c.Schedule, Command: c.Command, Overlap: c.Overlap, Timeout: c.Timeout})
 	}
 	rel.Processes = nil
 	rel.Health = checkOf(m.Health)

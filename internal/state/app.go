@@ -122,7 +122,17 @@ type Cron struct {
 	Name     string `json:"name"`
 	Schedule string `json:"schedule"` // cron's five fields, or @hourly and its like; UTC unless CRON_TZ= says otherwise
 	Command  string `json:"command"`
+
+	Overlap string        `json:"overlap,omitempty"` // what happens while it still runs; "" is OverlapSkip
+	Timeout time.Duration `json:"timeout,omitempty"` // after which it is ended; 0: as any job
 }
+
+// What happens when a cron entry is due that still runs.
+const (
+	OverlapSkip    = "skip"    // nothing: its next time counts
+	OverlapAllow   = "allow"   // it runs twice
+	OverlapReplace = "replace" // the earlier run is ended first
+)
 
 // Health tells how the readiness of a process is found.
 type Health struct {
