@@ -8,7 +8,7 @@ FUZZTIME ?= 20s
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build setup demo test test-all check bench fuzz clean
+.PHONY: build setup demo test test-all check bench bench-router fuzz clean
 
 build: ## the hop3 binary: static, no cgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o hop3 ./cmd/hop3
@@ -37,6 +37,10 @@ check: ## format, vet, staticcheck, architecture
 
 bench: setup ## benchmarks, as ratios to a peer in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+bench-router: ## the router beside nginx, Caddy and kamal-proxy: what is installed of the last two
+	@.ci/setup bench
+	@$(GO) run ./internal/routerbench
 
 fuzz: ## each fuzz test for FUZZTIME
 	@for p in $$($(GO) list ./...); do \

@@ -9,40 +9,33 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// BenchmarkRouter measures the router beside httputil.ReverseProxy, tuned, and
-// nginx, in one run with one client and one app, over keep-alive connections.
-// The ratio is the time of the other by that of the router: above 1, the router is faster.
+// BenchmarkRouter measures the router beside httputil.ReverseProxy, tuned, in one
+// run with one client and one app, over keep-alive connections. The ratio is the
+// time of the other by that of the router: above 1, the router is faster.
+// `make bench-router` measures it beside nginx and others.
 func BenchmarkRouter(b *testing.B) {
 	for _, size := range []int{100, 64 << 10} {
 		app := canned(b, "web.1", fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size)))
 		addr := addrOf(b, app)
 		f := startFront(b, Options{})
 		f.point(b, Route{Backends: []*Backend{app}})
-		peers := map[string]string{"reverseproxy": startReverseProxy(b, addr)}
-		if nginx := startNginx(b, addr); nginx != "" {
-			peers["nginx"] = nginx
-		}
+		reverseProxy := startReverseProxy(b, addr)
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
-			took := map[string]time.Duration{}
-			for b.Loop() { // in turns, so that a busy machine is busy for all
-				for name, addr := range peers {
-					took[name] += burst(b, addr)
-				}
-				took["hop3"] += burst(b, f.addr)
+			var own, other time.Duration
+			for b.Loop() { // in turns, so that a busy machine is busy for both
+				other += burst(b, reverseProxy)
+				own += burst(b, f.addr)
 			}
-			for name := range peers {
-				b.ReportMetric(float64(took[name])/float64(took["hop3"]), name+"/hop3")
-			}
-			b.ReportMetric(float64(took["hop3"].Nanoseconds())/float64(b.N)/burstSize, "ns/request")
+			b.ReportMetric(float64(other)/float64(own), "reverseproxy/hop3")
+			b.ReportMetric(float64(own.Nanoseconds())/float64(b.N)/burstSize, "ns/request")
 		})
 	}
 }
@@ -114,41 +107,72 @@ func startReverseProxy(b *testing.B, app string) string {
 	return l.Addr().String()
 }
 
-// startNginx runs an nginx that is tuned for this, "" if there is none.
-func startNginx(b *testing.B, app string) string {
-	exe, err := exec.LookPath("nginx")
-	if err != nil {
-		b.Log("no nginx on this machine: not compared with it")
-		return ""
-	}
-	l := listen(b)
-	addr := l.Addr().String()
-	l.Close()
-	dir := b.TempDir()
-	conf := filepath.Join(dir, "nginx.conf")
-	text := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr crit;
-events { worker_connections 1024; }
-http { access_log off; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
- keepalive_requests 1000000; proxy_max_temp_file_size 0; proxy_buffers 16 16k;
- upstream app { server %[2]s; keepalive 512; keepalive_requests 1000000; }
- server { listen %[3]s; location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; } } }
-`, dir, app, addr)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-c", conf, "-e", "stderr", "-p", dir)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	waitFor(b, "nginx to listen", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return false
+// BenchmarkSwap replaces the app 100 times under 1,000 requests a second and
+// reports how many failed, and by how much the swaps have raised the slowest in a hundred.
+func BenchmarkSwap(b *testing.B) {
+	const swaps, rate, every = 100, 1000, 100 * time.Millisecond
+	for b.Loop() {
+		f := startFront(b, Options{})
+		old, kill := release(b, 0)
+		f.point(b, Route{Backends: []*Backend{old}})
+		calm, failed := steady(b, f, rate, swaps*every, func() {})
+		if failed > 0 {
+			b.Fatalf("%d requests failed without a swap", failed)
 		}
-		c.Close()
-		return true
-	})
-	return addr
+		n := 0
+		swapped, failed := steady(b, f, rate, swaps*every, func() {
+			for pace := time.NewTicker(every); n < swaps; <-pace.C {
+				n++
+				next, killNext := release(b, n)
+				f.point(b, Route{Backends: []*Backend{next}})
+				if err := old.Drain(b.Context()); err != nil {
+					b.Error(err)
+				}
+				kill()
+				old, kill = next, killNext
+			}
+		})
+		kill()
+		b.ReportMetric(float64(failed), "failed")
+		b.ReportMetric(float64(n), "swaps")
+		b.ReportMetric(p99(calm), "ms-p99-calm")
+		b.ReportMetric(p99(swapped), "ms-p99-swaps")
+	}
+}
+
+// steady sends requests at an even rate for a time while during runs, and
+// returns how long each took from when it was due.
+func steady(b *testing.B, f *front, rate int, d time.Duration, during func()) (took []time.Duration, failed int) {
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 100, MaxIdleConnsPerHost: 100}} // late requests wait for a connection
+	defer client.CloseIdleConnections()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	wg.Go(during)
+	start := time.Now()
+	for i := range int(d.Seconds() * float64(rate)) {
+		due := start.Add(time.Duration(i) * time.Second / time.Duration(rate))
+		<-time.After(time.Until(due))
+		wg.Go(func() {
+			res, err := client.Do(f.request(b, "GET", "/", nil))
+			ok := err == nil && res.StatusCode == http.StatusOK
+			if err == nil {
+				_, err = io.Copy(io.Discard, res.Body)
+				ok = ok && err == nil
+				res.Body.Close()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, time.Since(due))
+			if !ok {
+				failed++
+			}
+		})
+	}
+	wg.Wait()
+	return took, failed
+}
+
+func p99(d []time.Duration) float64 {
+	slices.Sort(d)
+	return float64(d[len(d)*99/100].Microseconds()) / 1000
 }

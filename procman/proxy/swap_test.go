@@ -63,7 +63,7 @@ func (l *load) run(f *front, t *testing.T, client *http.Client, method string) {
 }
 
 // release is one version of an app, on a server of its own that can be killed.
-func release(t *testing.T, n int) (*Backend, func()) {
+func release(t testing.TB, n int) (*Backend, func()) {
 	l := listen(t)
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
