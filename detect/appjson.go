@@ -25,6 +25,7 @@ type appJSON struct {
 		} `json:"dokku"`
 	} `json:"scripts"`
 	Healthchecks map[string][]appCheck `json:"healthchecks"`
+	Addons       []json.RawMessage     `json:"addons"`
 	Cron         []struct {
 		Command  string `json:"command"`
 		Schedule string `json:"schedule"`
@@ -48,6 +49,9 @@ func readAppJSON(t *tree, m *Manifest) error {
 		return err
 	}
 	if err := a.formation(string(b), m); err != nil {
+		return err
+	}
+	if err := a.addons(m); err != nil {
 		return err
 	}
 	m.predeploy = cmp.Or(a.Scripts.Dokku.Predeploy, m.predeploy)

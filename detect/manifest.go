@@ -21,6 +21,7 @@ type Manifest struct {
 	Env          map[string]string          // plain defaults of the environment
 	EnvGenerate  map[string]Generate        // values made once per app
 	EnvFrom      map[string]EnvFrom         // values that a service or the server provides
+	Addons       []Addon                    // services that it wants
 	Health       Health
 	StartTimeout time.Duration // 0: the server's default
 	Watch        time.Duration // [watch]: how long a new release is on probation; 0: the server's default, negative: not at all

@@ -87,6 +87,13 @@ path = "public/uploads"
 paths = ["x"]
 [waf]
 on = true
+[[addons]]
+type = "postgres"
+name = "db"
+extensions = ["pg_trgm"]
+[[addons]]
+type = "redis"
+as = "CACHE_URL"
 [nix]
 nixpkgs = "github:NixOS/nixpkgs/abc"
 inputs = { x = "y" }
@@ -126,11 +133,21 @@ func TestManifest_AllKeys(t *testing.T) {
 		t.Errorf("%+v %+v", m.Cron, m.Volumes)
 	case m.Build.Build != "two && three", m.Build.Before != "one", m.Build.Test != "five", !slices.Equal(m.Domains, []string{"a.example"}):
 		t.Errorf("%+v", m.Build)
+	case !reflect.DeepEqual(m.Addons, []Addon{{Name: "db", Type: "postgres", Extensions: []string{"pg_trgm"}, From: "hop3.toml [[addons]]"}, {Type: "redis", As: "CACHE_URL", From: "hop3.toml [[addons]]"}}):
+		t.Errorf("%+v", m.Addons)
 	case m.Nix.Nixpkgs == "", m.Nix.Inputs["x"] != "y", !slices.Equal(m.Ignore, []string{"*.psd", "/test"}):
 		t.Errorf("%+v", m.Nix)
 	}
 	if names := []string{m.procs[0].Name, m.procs[1].Name}; !slices.Equal(names, []string{"web", "worker"}) || m.procs[0].From != "hop3.toml [run] start" {
 		t.Errorf("%+v", m.procs)
+	}
+}
+
+func TestManifest_AddonsOfAppJSON(t *testing.T) {
+	m, err := manifestOf(t, "app.json", `{"addons":["heroku-postgresql:mini",{"plan":"heroku-redis","as":"job_queue","options":{"x":1}}]}`)
+	want := []Addon{{Type: "heroku-postgresql:mini", From: "app.json addons"}, {Name: "job-queue", Type: "heroku-redis", As: "JOB_QUEUE_URL", From: "app.json addons"}}
+	if err != nil || !reflect.DeepEqual(m.Addons, want) {
+		t.Errorf("%+v, %v", m.Addons, err)
 	}
 }
 
@@ -159,6 +176,12 @@ func TestManifest_Errors(t *testing.T) {
 		{"hop3.toml", "[build]\npackages = [\"a;b\"]\n", 2, "not the name of a package"},
 		{"app.json", "{\n\"env\": [\n]}", 2, ""},
 		{"app.json", "{", 1, ""},
+		{"app.json", `{"addons":[{"as":"X"}]}`, 0, "each is a name"},
+		{"app.json", `{"addons":[{"plan":"heroku-redis","as":"-"}]}`, 0, "not the beginning"},
+		{"hop3.toml", "[[addons]]\nname = \"db\"\n", 1, "needs a type"},
+		{"hop3.toml", "[[addons]]\ntype = \"postgres\"\nname = \"D B\"\n", 3, "is not 1 to 32"},
+		{"hop3.toml", "[[addons]]\ntpye = \"postgres\"\n", 2, `did you mean "type"?`},
+		{"hop3.toml", "[[addons]]\ntype = \"postgres\"\nextensions = [\"a;b\"]\n", 3, "not the name of an extension"},
 		{"ENV", "A=1\nnope\n", 2, "NAME=value"},
 	} {
 		_, err := manifestOf(t, c.file, c.text)

@@ -57,7 +57,9 @@ type tomlFile struct {
 		Name string `toml:"name"`
 		Path string `toml:"path"`
 	} `toml:"volumes"`
-	Watch struct {
+	Addons   []tomlAddon `toml:"addons"`
+	Provider []tomlAddon `toml:"provider"`
+	Watch    struct {
 		Seconds *int `toml:"seconds"`
 	} `toml:"watch"`
 	Nix struct {
@@ -160,7 +162,7 @@ func readTOML(t *tree, m *Manifest) error {
 // later returns the keys that Hop3 gives a meaning to and this program does not yet: they warn instead of failing.
 func later() []string {
 	return []string{
-		"addons", "backup", "cli", "contexts", "docker", "ports", "provider", "static", "test", "waf", "domains._policy",
+		"backup", "cli", "contexts", "docker", "ports", "static", "test", "waf", "domains._policy",
 		"build.toolchain", "build.pip-install", "build.ignore", "build.ignore-file",
 		"run.packages", "run.static", "run.healthcheck", "run.healthcheck-timeout",
 	}
@@ -289,7 +291,7 @@ func (f tomlFile) merge(text string, m *Manifest) error {
 		m.Release, m.releaseFrom = string(f.Run.Before), "hop3.toml [run] before-run"
 	}
 	m.StartTimeout = time.Duration(f.Run.Timeout)
-	for _, merge := range []func(string, *Manifest) error{f.mergeEnv, f.mergeProcesses, f.mergePort, f.mergeRest} {
+	for _, merge := range []func(string, *Manifest) error{f.mergeEnv, f.mergeProcesses, f.mergePort, f.mergeAddons, f.mergeRest} {
 		if err := merge(text, m); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 const (
 	probeFirst = 10 * time.Millisecond
 	probeMax   = 50 * time.Millisecond
+	askedMax   = 250 * time.Millisecond // a server that recovers its data logs each question
 	// lookAfter is when a web process that does not listen where it should is looked at more closely.
 	lookAfter = 2 * time.Second
 	// maxHealthBody is how much of an answer is read: pages that say how the app is are short.
@@ -88,7 +89,7 @@ func (p *probe) asked(ctx context.Context, ask func(context.Context) error) erro
 	defer deadline.Stop()
 	asking, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	for wait := probeFirst; ; wait = min(wait*3/2, probeMax) {
+	for wait := probeFirst; ; wait = min(wait*3/2, askedMax) {
 		one, done := context.WithTimeout(asking, p.health.Timeout)
 		err := ask(one)
 		done()

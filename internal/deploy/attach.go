@@ -71,7 +71,7 @@ func (p *Pipeline) admit(ctx context.Context, app, svc *state.App, variable stri
 		return t, "", &state.Conflict{What: fmt.Sprintf("%s has a setting %s already", app.Name, t.Variable), Mend: "name another variable: --as NAME, or unset that one first"}
 	}
 	login := service.Login{Service: name, User: t.User, Password: rand.Text(), Port: svc.Service.Port}
-	if err := p.inService(ctx, svc, procman.RunSpec{Argv: []string{"sh", "/app/grant", t.User}, In: strings.NewReader(login.Password + "\n")}); err != nil {
+	if err := p.script(ctx, svc, strings.NewReader(login.Password+"\n"), "grant", t.User); err != nil {
 		return t, "", fmt.Errorf("let %s into the service %s: %w", app.Name, name, err)
 	}
 	return t, kind.URL(login), nil
@@ -79,7 +79,7 @@ func (p *Pipeline) admit(ctx context.Context, app, svc *state.App, variable stri
 
 // dismiss lets the user of an attachment in no more.
 func (p *Pipeline) dismiss(ctx context.Context, svc *state.App, t state.Attachment) error {
-	if err := p.inService(ctx, svc, procman.RunSpec{Argv: []string{"sh", "/app/revoke", t.User}}); err != nil {
+	if err := p.script(ctx, svc, nil, "revoke", t.User); err != nil {
 		return fmt.Errorf("let %s into the service %s no more: %w", t.User, t.Service, err)
 	}
 	return nil

@@ -63,7 +63,8 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 	rel.Stack, rel.StorePath, rel.Closure, rel.Size = plan.Stack, built.Out, built.Closure, built.Size
 	rel.Static, rel.SPA, rel.ReleaseCommand = plan.Static, plan.SPA, plan.Release
 	rel.Postdeploy = m.Postdeploy
-	rel.Formation, rel.Env = maps.Clone(m.Formation), maps.Clone(m.Env)
+	rel.Formation, rel.Env = maps.Clone(m.Formation), map[string]string{}
+	maps.Copy(rel.Env, m.Env)
 	rel.Hosts = nil
 	for _, d := range m.Domains {
 		if host, err := state.CheckDomain(d); err == nil { // checkManifest has refused others
@@ -111,12 +112,6 @@ func generated(app *state.App, plan detect.Plan) (map[string]string, error) {
 			return nil, fmt.Errorf("generate %s: %w", key, err)
 		}
 		config[key] = v
-	}
-	for key, from := range plan.Manifest.EnvFrom {
-		return nil, &Failure{
-			What: fmt.Sprintf("hop3.toml [env] %s = {from = %q} needs a service, which this server does not provide yet", key, from.From),
-			Mend: "set it by hand: config:set " + app.Name + " " + key + "=…, and take it out of hop3.toml", Why: "not deployable",
-		}
 	}
 	return config, nil
 }

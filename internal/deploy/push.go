@@ -114,6 +114,9 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	}
 	addBuildSettings(plan, app)
 	times.detect = time.Since(started)
+	if err := p.checkAddons(talk, app, plan); err != nil {
+		return err
+	}
 	if a.config, err = generated(app, plan); err != nil {
 		return err
 	}
@@ -137,6 +140,9 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	}
 	if err := accept(); err != nil {
 		return fmt.Errorf("keep the pushed objects: %w", err)
+	}
+	if err := p.provide(context.WithoutCancel(ctx), talk, app, plan, &a); err != nil {
+		return err
 	}
 	talk.Step("Release v%d: %s (%s)", app.LastRelease+1, built.Out, sizeText(app, built.Size))
 	a.times = &times

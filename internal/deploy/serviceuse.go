@@ -78,25 +78,39 @@ func (p *Pipeline) RestoreService(ctx context.Context, r Request, name string, i
 		return err
 	}
 	r.App = svc.Name
-	restore := procman.RunSpec{Argv: []string{"sh", "/app/restore"}, In: in}
-	if !kind.Stopped {
-		if err := p.inService(ctx, svc, restore); err != nil {
-			return fmt.Errorf("restore the service %s: %w", name, err)
-		}
-		return nil
+	if kind.Stopped {
+		err = p.replaceData(ctx, r, svc, in)
+	} else {
+		err = p.script(ctx, svc, in, "restore")
 	}
-	if err := p.inService(ctx, svc, procman.RunSpec{Argv: []string{"sh", "/app/receive"}, In: in}); err != nil { // it may take long, or fail
+	if err != nil {
 		return fmt.Errorf("restore the service %s: %w", name, err)
+	}
+	return nil
+}
+
+// replaceData restores a service that has to be stopped for it. If it does not start with the new data it gets the old back.
+func (p *Pipeline) replaceData(ctx context.Context, r Request, svc *state.App, in io.Reader) error {
+	if err := p.script(ctx, svc, in, "receive"); err != nil { // it may take long, or fail
+		return err
 	}
 	ctx = context.WithoutCancel(ctx) // half of it helps nobody
 	if err := p.halt(ctx, r, true); err != nil {
 		return err
 	}
-	restore.In = nil
-	if err := errors.Join(p.inService(ctx, svc, restore), p.halt(ctx, r, false)); err != nil {
-		return fmt.Errorf("restore the service %s: %w", name, err)
+	err := p.script(ctx, svc, nil, "restore")
+	if err != nil {
+		return errors.Join(err, p.halt(ctx, r, false))
 	}
-	return nil
+	if err := p.halt(ctx, r, false); err != nil {
+		return errors.Join(err, p.script(ctx, svc, nil, "restore", "undo"), p.halt(ctx, r, false))
+	}
+	return p.script(ctx, svc, nil, "restore", "done")
+}
+
+// script runs a script of a service's kind.
+func (p *Pipeline) script(ctx context.Context, svc *state.App, in io.Reader, words ...string) error {
+	return p.inService(ctx, svc, procman.RunSpec{Argv: append([]string{"sh", "/app/" + words[0]}, words[1:]...), In: in})
 }
 
 // halt stops the processes of a service and waits for their end, or starts them again. It needs the service's turn.
