@@ -109,6 +109,9 @@ func (n *Nix) settings() string {
 	if !n.trusted {
 		return b.String()
 	}
+	if o.SigningKey != "" {
+		set("secret-key-files", o.SigningKey)
+	}
 	set("sandbox", true)
 	set("sandbox-fallback", false)
 	set("build-users-group", o.BuildUsersGroup)

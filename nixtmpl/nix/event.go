@@ -23,10 +23,12 @@ const (
 	typeBuildWaiting = 111
 	typeFetchTree    = 112
 
-	resultLogLine  = 101
-	resultPhase    = 104
-	resultProgress = 105
-	resultPostLine = 107
+	resultLogLine   = 101
+	resultUntrusted = 102
+	resultCorrupted = 103
+	resultPhase     = 104
+	resultProgress  = 105
+	resultPostLine  = 107
 )
 
 // maxLevelError is the level of messages that are errors.

@@ -43,6 +43,7 @@ type Options struct {
 	Offline         bool          // ask no substituter: each missing path would cost a failed look-up
 	Shell           string        // static shell shown to builds as /bin/sh; "" shows none
 	Socket          string        // of the nix daemon; "" is $NIX_DAEMON_SOCKET_PATH, or where nix has it
+	SigningKey      string        // file of the key that signs what is built, made if missing; "" signs nothing
 	CAFile          string        // certificates for fetch steps; "" is $NIX_SSL_CERT_FILE, $SSL_CERT_FILE or the system's bundle
 	MaxJobs, Cores  int           // builds at once, and cores that each is told to use; 0 is one per processor
 	Timeout         time.Duration // of one derivation; 0 is an hour
@@ -71,7 +72,8 @@ type Nix struct {
 	nixStore string
 	version  Version
 	mode     Mode
-	trusted  bool // a daemon takes every setting from this user, or there is none
+	public   string // of SigningKey
+	trusted  bool   // a daemon takes every setting from this user, or there is none
 	env      []string
 }
 
@@ -95,6 +97,11 @@ func Open(ctx context.Context, o Options) (*Nix, error) {
 		return nil, err
 	}
 	n.trusted = os.Geteuid() == 0
+	if o.SigningKey != "" {
+		if n.public, err = readKey(o.SigningKey); err != nil {
+			return nil, err
+		}
+	}
 	if err := n.configure(); err != nil {
 		return nil, err
 	}
