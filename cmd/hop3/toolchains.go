@@ -40,22 +40,22 @@ type toolchains struct {
 // rememberedToolchains opens the set that the flag names, else the one that
 // the server decided for at its first start, and remembers it.
 func rememberedToolchains(ctx context.Context, c config.Config, store *state.Store, log logrus.FieldLogger) (*toolchains, error) {
-	t, err := openToolchains(ctx, c, store.Server().Packages, log)
+	t, err := openToolchains(ctx, c, store.Server().Packages, log, func(o *nix.Options) { o.SigningKey = filepath.Join(c.Data, "signing.key") })
 	if err != nil || t.name == store.Server().Packages {
 		return t, err
 	}
 	return t, store.RememberPackages(t.name)
 }
 
-func openToolchains(ctx context.Context, c config.Config, remembered string, log logrus.FieldLogger) (*toolchains, error) {
+func openToolchains(ctx context.Context, c config.Config, remembered string, log logrus.FieldLogger, more ...func(*nix.Options)) (*toolchains, error) {
 	if c.Packages == "" {
 		c.Packages = remembered
 	}
-	n, err := nix.Open(ctx, nixOptions(c, log))
+	n, err := nix.Open(ctx, nixOptions(c, log, more...))
 	if err == nil && c.Packages == "" {
 		c.Packages = decideSet(ctx, n, c)
 		log.WithField("packages", c.Packages).Info("decided where toolchains come from")
-		n, err = nix.Open(ctx, nixOptions(c, log))
+		n, err = nix.Open(ctx, nixOptions(c, log, more...))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open nix: %w", err)
@@ -110,13 +110,17 @@ func decideSet(ctx context.Context, n *nix.Nix, c config.Config) string {
 	return setNixpkgs
 }
 
-func nixOptions(c config.Config, log logrus.FieldLogger) nix.Options {
-	return nix.Options{
+func nixOptions(c config.Config, log logrus.FieldLogger, more ...func(*nix.Options)) nix.Options {
+	o := nix.Options{
 		StateDir: filepath.Join(c.Data, "nix"), Timeout: time.Duration(c.BuildTimeout), Log: log,
 		// The offline set has all that it needs in the store: a substituter
 		// would be asked in vain for each path.
 		Offline: c.Packages == setDebian,
 	}
+	for _, f := range more {
+		f(&o)
+	}
+	return o
 }
 
 // fetchEnv says where fetch steps of builds fetch from. The clients are asked

@@ -74,6 +74,9 @@ type releasesVerifyAnswer struct {
 	Missing   bool     `json:"missing"`
 	Differ    []string `json:"differ"`
 	Files     []string `json:"files"`
+	Paths     int      `json:"paths"`    // of the closure
+	Damaged   []string `json:"damaged"`  // whose content is not what was built or fetched
+	Unsigned  []string `json:"unsigned"` // that no key vouches for
 }
 
 func releasesVerify(ctx context.Context, c *Call) error {
@@ -85,13 +88,18 @@ func releasesVerify(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	doc := releasesVerifyAnswer{1, c.App, releaseName(r.Number), false, r.StorePath, v.Out, v.Missing, append([]string{}, v.Differ...), append([]string{}, v.Files...)}
-	doc.Same = !v.Missing && v.Out == r.StorePath && len(v.Differ) == 0
+	doc := releasesVerifyAnswer{
+		1, c.App, releaseName(r.Number), false, r.StorePath, v.Out, v.Missing, append([]string{}, v.Differ...), append([]string{}, v.Files...),
+		v.Closure.Paths, append([]string{}, v.Closure.Damaged...), append([]string{}, v.Closure.Unsigned...),
+	}
+	doc.Same = !v.Missing && v.Out == r.StorePath && len(v.Differ) == 0 && len(v.Closure.Damaged) == 0
 	if err := c.answer(doc, func(w io.Writer) {
 		say := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format+"\n", a...) } // a caller that cannot be told has gone
 		switch {
 		case doc.Same:
 			say("%s: the same, bit for bit: %s", doc.Release, doc.StorePath)
+		case !v.Missing && v.Out == r.StorePath && len(v.Differ) == 0:
+			say("%s: what is built is the same, bit for bit, but its closure in the store is damaged", doc.Release)
 		case v.Missing:
 			say("%s: %s is not in the store any more", doc.Release, doc.StorePath)
 		case v.Out != r.StorePath:
@@ -101,6 +109,15 @@ func releasesVerify(ctx context.Context, c *Call) error {
 			for _, f := range v.Files {
 				say("  %s", f)
 			}
+		}
+		if doc.Paths > 0 && len(doc.Damaged)+len(doc.Unsigned) == 0 {
+			say("its closure of %d paths is as it was built, and signed", doc.Paths)
+		}
+		for _, path := range doc.Damaged {
+			say("damaged: %s; rebuild it: nix-store --repair-path %s", path, path)
+		}
+		if len(doc.Unsigned) > 0 {
+			say("%d of %d paths carry no signature of a trusted key: they were built before this server had one", len(doc.Unsigned), doc.Paths)
 		}
 	}); err != nil || doc.Same {
 		return err

@@ -22,6 +22,7 @@ type statusAnswer struct {
 	Since     string `json:"since"`
 	Uptime    int64  `json:"uptime_seconds"`
 	Packages  string `json:"packages"`
+	Signs     string `json:"signing_key"` // public half; other machines that trust it take what this one has built
 	Apps      int    `json:"apps"`
 	Running   int    `json:"running"`
 	Processes int    `json:"processes"`
@@ -36,10 +37,10 @@ func status(_ context.Context, c *Call) error {
 		}
 		processes += len(c.Procs.Instances(a.Name))
 	}
-	doc := statusAnswer{1, c.Set.Version, when(c.Started), int64(time.Since(c.Started).Seconds()), c.Packages, len(visible), running, processes}
+	doc := statusAnswer{1, c.Set.Version, when(c.Started), int64(time.Since(c.Started).Seconds()), c.Packages, c.Pipeline.Nix.PublicKey(), len(visible), running, processes}
 	return c.answer(doc, func(w io.Writer) {
 		table(w, [][]string{
-			{"hop3:", doc.Hop3}, {"since:", doc.Since}, {"packages:", doc.Packages},
+			{"hop3:", doc.Hop3}, {"since:", doc.Since}, {"packages:", doc.Packages}, {"signs as:", orDash(doc.Signs)},
 			{"apps:", fmt.Sprintf("%d, %d running", doc.Apps, doc.Running)}, {"processes:", fmt.Sprint(doc.Processes)},
 		})
 	})

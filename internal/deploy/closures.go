@@ -84,10 +84,17 @@ func (p *Pipeline) paper(app string, rel state.Release, name string) ([]byte, er
 	return text, err
 }
 
+// A Verification is what building a release again showed, and whether its
+// closure in the store is whole.
+type Verification struct {
+	nix.Verification
+	Closure nix.Integrity
+}
+
 // Verify builds the recorded flake of a release with its commit's files once
 // more and compares: the store path that it evaluates to, and what the build
 // gives, bit for bit.
-func (p *Pipeline) Verify(ctx context.Context, talk *Talk, app string, rel state.Release) (v nix.Verification, err error) {
+func (p *Pipeline) Verify(ctx context.Context, talk *Talk, app string, rel state.Release) (v Verification, err error) {
 	flake, err := p.paper(app, rel, "flake.nix")
 	if err != nil {
 		return v, err
@@ -124,11 +131,14 @@ func (p *Pipeline) Verify(ctx context.Context, talk *Talk, app string, rel state
 	}
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
-	v, err = p.Builder.Verify(ctx, nixtmpl.Request{
+	v.Verification, err = p.Builder.Verify(ctx, nixtmpl.Request{
 		Name: app, Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake"), Plan: plan, Progress: out,
 	}, flake, rel.StorePath)
 	if err != nil {
 		return v, buildFailure(ctx, err)
 	}
-	return v, nil
+	if !v.Missing {
+		v.Closure, err = p.Nix.Check(ctx, rel.StorePath)
+	}
+	return v, err
 }
