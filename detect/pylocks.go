@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -101,6 +102,9 @@ func readLocked(parse func([]byte) (pypi.Lock, error)) func(*tree, *Plan, string
 		if f.Requirements, err = project.requirements(); err != nil {
 			return err
 		}
+		if err := f.membersAsk(t); err != nil {
+			return err
+		}
 		if f.lock.Tool == "poetry" || f.lock.Tool == "pdm" {
 			f.lock.Roots = roots(f.Requirements)
 		}
@@ -109,6 +113,26 @@ func readLocked(parse func([]byte) (pypi.Lock, error)) func(*tree, *Plan, string
 		}
 		return f.select_(t, p)
 	}
+}
+
+// membersAsk adds what the members of a workspace ask for whose root is no package.
+func (f *PythonFacts) membersAsk(t *tree) error {
+	for _, q := range f.lock.Packages {
+		root := slices.ContainsFunc(f.lock.Roots, func(d pypi.Dep) bool { return d.Name == q.Name })
+		if !root || q.Path == "" || q.Path == "." {
+			continue
+		}
+		project, err := readPyproject(t, path.Join(q.Path, "pyproject.toml"))
+		if err != nil {
+			return err
+		}
+		list, err := project.requirements()
+		if err != nil {
+			return err
+		}
+		f.Requirements = append(f.Requirements, list...)
+	}
+	return nil
 }
 
 func roots(list []Requirement) []pypi.Dep {

@@ -18,6 +18,7 @@ type PythonFacts struct {
 	Hashed       bool          // requirements carry hashes
 	Lock         string        // the lock file whose files are installed, "" where pip resolves
 	Text         string        // requirements for pip, where no file of the tree says them alone
+	Manage       string        // Django's manage.py, "" without one
 	Settings     string        // Django's settings module
 	Collect      string        // what collects a Django app's static files, or ""
 	Server       string        // the package of a web server that the app does not bring: "gunicorn"
@@ -193,6 +194,9 @@ func (p *Plan) onPath(t *tree, dir string) {
 	}
 	if dir == "." {
 		return // the working folder is on the path of what starts here
+	}
+	if slices.Contains(pyBases(p), dir) {
+		return
 	}
 	if old := p.Manifest.Env["PYTHONPATH"]; old != "" {
 		dir = old + ":" + dir

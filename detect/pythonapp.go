@@ -26,7 +26,8 @@ func pyKinds() map[string]string {
 		"falcon.App": "WSGI", "falcon.asgi.App": "ASGI", "aiohttp.web.Application": "aiohttp", "web.Application": "aiohttp",
 		"fasthtml.common.FastHTML": "FastHTML", "fasthtml.common.fast_app": "FastHTML", "fasthtml.FastHTML": "FastHTML", "fasthtml.fast_app": "FastHTML",
 		"django.core.wsgi.get_wsgi_application": "get_wsgi_application", "django.core.asgi.get_asgi_application": "get_asgi_application",
-		"connexion.FlaskApp": "Flask", "connexion.AsyncApp": "ASGI", "pyramid.config.Configurator.make_wsgi_app": "WSGI",
+		"channels.routing.ProtocolTypeRouter": "ASGI",
+		"connexion.FlaskApp":                  "Flask", "connexion.AsyncApp": "ASGI", "pyramid.config.Configurator.make_wsgi_app": "WSGI",
 	}
 }
 
@@ -34,6 +35,7 @@ func pyKinds() map[string]string {
 type pyModule struct {
 	lines   []pyLine
 	imports map[string]string // what a local name stands for: "F" → "fastapi.FastAPI"
+	defs    []string          // functions
 }
 
 func readModule(src string) pyModule {
@@ -44,6 +46,8 @@ func readModule(src string) pyModule {
 			m.plainImport(l)
 		case l.is(0, "from"):
 			m.fromImport(l)
+		case l.indent == 0 && l.is(0, "def"):
+			m.defs = append(m.defs, l.name(1))
 		}
 	}
 	return m
@@ -124,28 +128,62 @@ func (m pyModule) kind(call string) string {
 
 const maxEntryFiles = 24 // that are read for an application; an app has a few packages
 
-// findEntry looks for an application object in the entry files, then for a factory in them and in the packages of the tree.
-func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
-	entries := entryFiles()
-	for _, name := range t.order {
-		dir, base := path.Split(name)
-		depth := strings.Count(strings.TrimPrefix(dir, "src/"), "/")
-		ours := !strings.HasPrefix(dir, "tests/") && !strings.HasPrefix(dir, "test/") && !strings.HasPrefix(dir, "docs/") && !strings.HasPrefix(dir, "examples/")
-		inPackage := slices.Contains([]string{"__init__.py", "main.py", "app.py", "wsgi.py", "asgi.py", "server.py"}, base)
-		if depth == 1 && ours && inPackage && t.has(dir+"__init__.py") && !slices.Contains(entries, name) {
-			entries = append(entries, name)
+// pyBases are the folders from which modules are imported, the app's own first.
+func pyBases(p *Plan) []string {
+	bases := []string{"."}
+	for dir := range strings.SplitSeq(p.Manifest.Env["PYTHONPATH"], ":") {
+		if dir = path.Clean(dir); dir != "." && !strings.HasPrefix(dir, "/") {
+			bases = append(bases, dir)
 		}
 	}
-	entries = slices.DeleteFunc(entries, func(file string) bool { return !t.has(file) })
-	entries = entries[:min(len(entries), maxEntryFiles)]
+	return bases
+}
+
+// pyEntries are the files of t that may hold the application object: those with the usual names, then those in a package.
+func pyEntries(t *tree, p *Plan) []string {
+	var entries []string
+	add := func(file string) {
+		if t.has(file) && !slices.Contains(entries, file) {
+			entries = append(entries, file)
+		}
+	}
+	for _, base := range pyBases(p) {
+		for _, name := range entryFiles() {
+			add(path.Join(base, name))
+		}
+	}
+	for _, base := range pyBases(p) {
+		for _, file := range t.order {
+			name, below := strings.CutPrefix(file, base+"/")
+			if base != "." && !below {
+				continue
+			}
+			dir, last := path.Split(name)
+			inPackage := strings.Count(dir, "/") == 1 && t.has(path.Join(base, dir, "__init__.py"))
+			if inPackage && !slices.Contains([]string{"tests/", "test/", "docs/", "examples/"}, dir) && slices.Contains(packageFiles(), last) {
+				add(file)
+			}
+		}
+	}
+	return entries[:min(len(entries), maxEntryFiles)]
+}
+
+// packageFiles are the names of the files of a package that may hold the application object.
+func packageFiles() []string {
+	return []string{"__init__.py", "main.py", "app.py", "wsgi.py", "asgi.py", "server.py", "application.py", "webapp.py"}
+}
+
+// findEntry looks for an application object in the entry files, then for a factory in them.
+func findEntry(t *tree, p *Plan) (pyApp, bool) {
+	entries := pyEntries(t, p)
 	modules := map[string]pyModule{}
 	for _, file := range entries {
 		modules[file] = readModule(string(t.source(file)))
 	}
 	for _, factory := range []bool{false, true} {
 		for _, file := range entries {
-			if app, ok := findApp(modules[file], f, factory); ok {
-				app.file, app.module = file, pyModuleName(t, file)
+			if app, ok := findApp(modules[file], p.Python, factory); ok {
+				app.file, app.module = file, pyModuleName(p, file)
 				return app, true
 			}
 		}
@@ -153,10 +191,13 @@ func findEntry(t *tree, f *PythonFacts) (pyApp, bool) {
 	return pyApp{}, false
 }
 
-// pyModuleName is how a file is imported. What is below src is on the path, unless src is a package itself.
-func pyModuleName(t *tree, file string) string {
-	if !t.has("src/__init__.py") && srcLayout(t) {
-		file = strings.TrimPrefix(file, "src/")
+// pyModuleName is how a file is imported.
+func pyModuleName(p *Plan, file string) string {
+	for _, base := range pyBases(p) {
+		if name, ok := strings.CutPrefix(file, base+"/"); ok {
+			file = name
+			break
+		}
 	}
 	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(file, ".py"), "/__init__"), "/", ".")
 }
@@ -171,8 +212,9 @@ func srcLayout(t *tree) bool {
 	return false
 }
 
-// findApp looks for an application object at the top level of a module, or for a factory that needs no argument.
-func findApp(m pyModule, f *PythonFacts, factory bool) (pyApp, bool) {
+// findApp looks for an application object at the top level of a module, or for a factory that needs no argument. What is
+// called app or application comes before what it is made of.
+func findApp(m pyModule, f *PythonFacts, factory bool) (found pyApp, ok bool) {
 	for _, l := range m.lines {
 		if l.indent > 0 {
 			continue
@@ -183,11 +225,13 @@ func findApp(m pyModule, f *PythonFacts, factory bool) (pyApp, bool) {
 		} else {
 			app.object, app.kind = m.object(l, f)
 		}
-		if app.kind != "" {
-			return app, true
+		switch {
+		case app.kind == "" || ok && app.object != "app" && app.object != "application":
+		case !ok || found.object != "app" && found.object != "application":
+			found, ok = app, true
 		}
 	}
-	return pyApp{}, false
+	return found, ok
 }
 
 func factoryNames() []string {
@@ -226,7 +270,7 @@ func (m pyModule) object(l pyLine, f *PythonFacts) (name, kind string) {
 		return name, k
 	}
 	last := call[strings.LastIndex(call, ".")+1:]
-	if slices.Contains([]string{"app", "application", "server", "api"}, name) && slices.Contains(factoryNames(), last) {
+	if slices.Contains([]string{"app", "application", "server", "api"}, name) && (slices.Contains(factoryNames(), last) || call == last && slices.Contains(m.defs, last)) {
 		return name, m.framework(f)
 	}
 	return "", ""

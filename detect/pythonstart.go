@@ -10,21 +10,23 @@ import (
 // startPython finds the web command by framework and by what the entry files declare.
 func startPython(t *tree, p *Plan) error {
 	f := p.Python
-	if t.has("manage.py") {
+	f.Manage = findManage(t)
+	if f.Manage != "" {
+		p.onPath(t, path.Dir(f.Manage))
 		djangoStatic(t, p)
 	}
 	if !p.wantsStart() {
 		return nil
 	}
 	p.try("manage.py and its settings' wsgi.py or asgi.py")
-	if t.has("manage.py") && startDjango(t, p) {
+	if f.Manage != "" && startDjango(t, p) {
 		return nil
 	}
 	if startPage(t, p) {
 		return nil
 	}
 	p.try("an application object (Flask, FastAPI, Starlette, Quart, Litestar, Sanic, aiohttp, Bottle, Django) in " + join(entryFiles()))
-	if app, ok := findEntry(t, f); ok {
+	if app, ok := findEntry(t, p); ok {
 		command, why := app.command(p)
 		p.start("web", command, fmt.Sprintf("%s:%d %s", app.file, app.line, why))
 		return nil
@@ -42,9 +44,49 @@ func startPython(t *tree, p *Plan) error {
 	}
 	p.try("the __main__.py of the only package")
 	if pkg := onlyMain(t); pkg != "" {
-		p.start("web", "python3 -m "+pyModuleName(t, pkg), pkg+"/__main__.py")
+		p.start("web", "python3 -m "+pyModuleName(p, pkg), pkg+"/__main__.py")
+		return nil
+	}
+	p.try("the only file at the root that is run as a program")
+	if file, line := onlyProgram(t); file != "" {
+		p.start("web", "python3 "+shellWord(file), fmt.Sprintf("%s:%d __main__", file, line))
 	}
 	return nil
+}
+
+// onlyProgram is the only file at the root with a line if __name__ == "__main__", and that line; "" if there are none or several.
+func onlyProgram(t *tree) (file string, line int) {
+	for _, f := range t.in(".") {
+		if path.Ext(f) != ".py" || slices.Contains([]string{"setup.py", "manage.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py"}, f) {
+			continue
+		}
+		for _, l := range pyLines(string(t.source(f))) {
+			if l.indent == 0 && l.is(0, "if") && l.name(1) == "__name__" {
+				if file != "" && file != f {
+					return "", 0
+				}
+				file, line = f, l.line
+			}
+		}
+	}
+	return file, line
+}
+
+// findManage is Django's manage.py: at the root, else the only one in a folder of it; "" if there is none.
+func findManage(t *tree) string {
+	if t.has("manage.py") {
+		return "manage.py"
+	}
+	found := ""
+	for d := range t.dirs {
+		if f := path.Join(d, "manage.py"); d != "." && !strings.Contains(d, "/") && !hidden(d) && t.has(f) {
+			if found != "" {
+				return ""
+			}
+			found = f
+		}
+	}
+	return found
 }
 
 // startScript starts the single program that the project declares. It is called by its function: nothing has to be installed.
@@ -95,8 +137,8 @@ func startPage(t *tree, p *Plan) bool {
 }
 
 // djangoSettings is the module that manage.py names, and the line.
-func djangoSettings(t *tree) (string, int) {
-	for _, l := range pyLines(string(t.source("manage.py"))) {
+func djangoSettings(t *tree, manage string) (string, int) {
+	for _, l := range pyLines(string(t.source(manage))) {
 		for i, tok := range l.tokens {
 			if tok.kind != 's' || tok.text != "DJANGO_SETTINGS_MODULE" {
 				continue
@@ -114,7 +156,7 @@ func djangoSettings(t *tree) (string, int) {
 // djangoStatic finds out whether static files are collected at build time: the settings say where to, and nothing says not to.
 func djangoStatic(t *tree, p *Plan) {
 	f := p.Python
-	f.Settings, _ = djangoSettings(t)
+	f.Settings, _ = djangoSettings(t, f.Manage)
 	off := p.Manifest.Env["DISABLE_COLLECTSTATIC"]
 	if f.Settings == "" || off != "" && off != "0" {
 		return
@@ -122,12 +164,12 @@ func djangoStatic(t *tree, p *Plan) {
 	if own := p.Manifest.Env["DJANGO_SETTINGS_MODULE"]; dottedName(own) {
 		f.Settings = own
 	}
-	module := strings.ReplaceAll(f.Settings, ".", "/")
+	module := path.Join(path.Dir(f.Manage), strings.ReplaceAll(f.Settings, ".", "/"))
 	files := []string{module + ".py", module + "/__init__.py", path.Join(path.Dir(module), "base.py"), path.Join(path.Dir(module), "common.py")}
 	for _, file := range append(files, t.in(module)...) {
 		for _, l := range pyLines(string(t.source(file))) {
 			if l.name(0) == "STATIC_ROOT" && l.is(1, "=") {
-				f.Collect = "python3 manage.py collectstatic --noinput"
+				f.Collect = "python3 " + shellWord(f.Manage) + " collectstatic --noinput"
 				return
 			}
 		}
@@ -137,13 +179,17 @@ func djangoStatic(t *tree, p *Plan) {
 // startDjango starts the wsgi or asgi module of the package that holds the settings.
 func startDjango(t *tree, p *Plan) bool {
 	f := p.Python
-	settings, line := djangoSettings(t)
+	settings, line := djangoSettings(t, f.Manage)
 	if settings == "" {
 		return false
 	}
 	pkg, _, _ := strings.Cut(settings, ".")
-	from := fmt.Sprintf("manage.py:%d DJANGO_SETTINGS_MODULE", line)
-	wsgi, asgi := t.has(path.Join(pkg, "wsgi.py")), t.has(path.Join(pkg, "asgi.py"))
+	from := fmt.Sprintf("%s:%d DJANGO_SETTINGS_MODULE", f.Manage, line)
+	dir := path.Join(path.Dir(f.Manage), pkg)
+	module := func(name string) bool {
+		return t.first(path.Join(dir, name+".py"), path.Join(dir, name, "__init__.py")) != ""
+	}
+	wsgi, asgi := module("wsgi"), module("asgi")
 	switch {
 	case wsgi && f.has("gunicorn"):
 		p.start("web", "gunicorn --bind $HOST:$PORT "+pkg+".wsgi:application", from)
@@ -151,14 +197,16 @@ func startDjango(t *tree, p *Plan) bool {
 		p.start("web", "uvicorn --host $HOST --port $PORT "+pkg+".asgi:application", from)
 	case asgi && f.has("daphne"):
 		p.start("web", "daphne -b $HOST -p $PORT "+pkg+".asgi:application", from)
+	case asgi && f.has("granian"):
+		p.start("web", "granian --interface asgi --host $HOST --port $PORT "+pkg+".asgi:application", from)
 	case wsgi && f.has("waitress"):
 		p.start("web", "waitress-serve --listen=$HOST:$PORT "+pkg+".wsgi:application", from)
 	case wsgi:
 		p.serveWith("gunicorn")
 		p.start("web", "python3 -m gunicorn --bind $HOST:$PORT "+pkg+".wsgi:application", from)
 	default:
-		p.warn("the development server of Django serves this app: there is no " + path.Join(pkg, "wsgi.py"))
-		p.start("web", "python3 manage.py runserver --noreload $HOST:$PORT", from)
+		p.warn("the development server of Django serves this app: there is no " + path.Join(dir, "wsgi.py"))
+		p.start("web", "python3 "+shellWord(f.Manage)+" runserver --noreload $HOST:$PORT", from)
 	}
 	return true
 }
@@ -242,8 +290,8 @@ func proposeMigrations(t *tree, p *Plan) {
 	}
 	command := ""
 	switch {
-	case t.has("manage.py") && slices.ContainsFunc(t.order, func(f string) bool { return strings.Contains(f, "/migrations/0") }):
-		command = "python3 manage.py migrate --noinput"
+	case p.Python.Manage != "" && slices.ContainsFunc(t.order, func(f string) bool { return strings.Contains(f, "/migrations/0") }):
+		command = "python3 " + shellWord(p.Python.Manage) + " migrate --noinput"
 	case t.has("migrations/env.py") && p.Python.has("flask-migrate"):
 		command = "flask db upgrade"
 	case t.has("alembic.ini"):

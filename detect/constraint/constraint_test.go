@@ -106,6 +106,19 @@ func TestSet_Refuses(t *testing.T) {
 	}
 }
 
+// TestSet_Holds takes a pre-release that is there for what the order of versions says.
+func TestSet_Holds(t *testing.T) {
+	for _, c := range []struct {
+		text, version string
+		want          bool
+	}{{"<2.0.0", "1.3.0b1", true}, {">=1.3.0b1,<2.0.0", "1.3.0b1", true}, {">=1.3", "1.3.0b1", false}, {"<2.0.0", "1.3.0", true}, {"<2.0.0", "x", false}} {
+		s, err := PEP440(c.text)
+		if err != nil || s.Holds(c.version) != c.want {
+			t.Errorf("%s holds %s: %v, %v", c.text, c.version, !c.want, err)
+		}
+	}
+}
+
 func TestSet_Overlaps(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

@@ -54,6 +54,17 @@ func (s Set) Allows(version string) bool {
 	return slices.ContainsFunc(s.any, func(all bounds) bool { return all.allows(v) })
 }
 
+// Holds is Allows for a version that somebody has chosen already: a pre-release counts like any other version.
+func (s Set) Holds(version string) bool {
+	v, err := ParseVersion(version)
+	if err != nil || v.pre == nil {
+		return err == nil && s.Allows(version)
+	}
+	return slices.ContainsFunc(s.any, func(all bounds) bool {
+		return !slices.ContainsFunc(all, func(b bound) bool { return !b.holds(v) })
+	})
+}
+
 func (all bounds) allows(v Version) bool {
 	named := v.pre == nil
 	for _, b := range all {

@@ -73,7 +73,7 @@ func Allows(spec, version string) bool {
 			continue
 		}
 		set, err := constraint.PEP440(clause)
-		if clause != "" && clause != "*" && err == nil && !set.Allows(version) {
+		if clause != "" && clause != "*" && err == nil && !set.Holds(version) {
 			return false
 		}
 	}

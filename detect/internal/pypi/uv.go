@@ -3,6 +3,7 @@ package pypi
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -11,6 +12,10 @@ import (
 type uvLock struct {
 	Python  string      `toml:"requires-python"`
 	Package []uvPackage `toml:"package"`
+
+	Manifest struct {
+		Members []string `toml:"members"` // of a workspace
+	} `toml:"manifest"`
 }
 
 type uvPackage struct {
@@ -37,7 +42,8 @@ type uvFile struct {
 	Hash string `toml:"hash"`
 }
 
-// ParseUV reads uv.lock. Its roots are what the package at "." needs, development groups left out.
+// ParseUV reads uv.lock. Its roots are what the package at "." needs, development groups left out; in a workspace whose root
+// is no package, what all of its members need, as uv sync has it.
 func ParseUV(data []byte) (Lock, error) {
 	var doc uvLock
 	if err := decode(data, &doc); err != nil {
@@ -67,10 +73,24 @@ func ParseUV(data []byte) (Lock, error) {
 		}
 		l.Packages = append(l.Packages, q)
 	}
+	if len(l.Roots) == 0 {
+		l.Roots = members(l, doc.Manifest.Members)
+	}
 	if len(l.Roots) == 0 && len(l.Packages) > 0 {
 		return l, &SyntaxError{Msg: `no package has the source "." : the lock file belongs to another folder`}
 	}
 	return l, l.check()
+}
+
+// members are the packages of the tree that a workspace names.
+func members(l Lock, names []string) []Dep {
+	var roots []Dep
+	for _, p := range l.Packages {
+		if p.Path != "" && slices.ContainsFunc(names, func(n string) bool { return Normal(n) == p.Name }) {
+			roots = append(roots, Dep{Name: p.Name, Version: p.Version})
+		}
+	}
+	return roots
 }
 
 func uvDeps(list []uvDep) []Dep {
