@@ -142,7 +142,7 @@ func (i *instance) spec(r *Release) (shim.Spec, error) {
 	return shim.Spec{
 		Dir:     filepath.Join(r.RunDir, i.id),
 		LogPath: filepath.Join(r.LogDir, name+"-"+version+"-"+i.id+logSuffix),
-		Sandbox: box, Process: name, Release: r.Number,
+		Sandbox: box, Process: name, Release: r.Number, Masked: r.Masked,
 	}, nil
 }
 

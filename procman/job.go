@@ -99,7 +99,7 @@ func (s *Supervisor) StartJob(ctx context.Context, r Release, c RunSpec, job Job
 	}
 	live.proc, err = shim.Start(ctx, s.o.Exe, shim.Spec{
 		Dir: filepath.Join(dir, "run"), LogPath: filepath.Join(rel.LogDir, fmt.Sprintf("%s-v%d-%s%s", job.Name, rel.Number, job.ID, logSuffix)),
-		Sandbox: box, Process: job.Name, Release: rel.Number,
+		Sandbox: box, Process: job.Name, Release: rel.Number, Masked: rel.Masked,
 	})
 	if err != nil {
 		return Job{}, errors.Join(fmt.Errorf("start job %s of %s: %w", job.Name, rel.App, err), os.RemoveAll(dir))

@@ -40,6 +40,7 @@ type Release struct {
 	StorePath string            // $out: bin/ is the PATH, app/ the working directory
 	Closure   []string          // the store paths that its processes see, StorePath among them
 	AppEnv    map[string]string // the app's own variables; never logged, never in argv
+	Masked    []string          // texts that its processes' logs do not keep, the longest first
 	Processes []Process
 	Formation map[string]int // instances per type; absent: web 1, others 0
 	Static    string         // folder under StorePath/app that the router serves when there is no web process

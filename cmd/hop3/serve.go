@@ -37,6 +37,10 @@ func serve(ctx context.Context, args []string, io stdio) error {
 	// Who read our output may have gone, as after a handover: that must not end the server. Ignoring the signal would be
 	// passed on to the apps.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	// The memory of a server holds the settings of all apps: no crash may write it to the disk.
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("switch core dumps off: %w", err)
+	}
 	c, err := config.Load(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		c, set := config.Default(), newFlags("serve")

@@ -245,7 +245,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 	run := procman.Release{
 		App: app.Name, Number: rel.Number, Commit: rel.Commit,
 		StorePath: rel.StorePath, Closure: rel.Closure,
-		AppEnv: environment(rel), Static: rel.Static, SPA: rel.SPA,
+		AppEnv: environment(rel), Masked: masked(app, rel), Static: rel.Static, SPA: rel.SPA,
 		Formation: formation(app, rel),
 		Hosts:     p.hosts(app, rel),
 		Health:    health(rel.Health),

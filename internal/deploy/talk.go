@@ -2,11 +2,9 @@ package deploy
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -62,33 +60,12 @@ func (t *Talk) Replay(ctx context.Context, done <-chan struct{}, w io.Writer) er
 	}
 }
 
-// minSecret is the length from which a setting's value is masked in output:
-// shorter ones ("1", "true", "prod") occur everywhere and hide nothing.
-const minSecret = 6
-
 // Hide masks the values of settings, too, in all that is written from now on.
 func (t *Talk) Hide(settings map[string]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	values := t.values
-	for _, v := range settings {
-		if len(v) >= minSecret {
-			values = append(values, v)
-			if u, err := url.Parse(v); err == nil { // what is secret about an address may be said without the rest
-				if password, ok := u.User.Password(); ok && len(password) >= minSecret {
-					values = append(values, password)
-				}
-			}
-			// Output is read line by line: hide each line of a key or certificate too.
-			for line := range strings.Lines(v) {
-				if line = strings.TrimSpace(line); len(line) >= minSecret {
-					values = append(values, line)
-				}
-			}
-		}
-	}
-	// Longest first, or a secret that begins with another would show its rest.
-	slices.SortFunc(values, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	values := slices.Concat(t.values, secretForms(settings))
+	sortSecrets(values)
 	t.values = slices.Compact(values)
 	pairs := make([]string, 0, 2*len(t.values))
 	for _, v := range t.values {

@@ -10,17 +10,18 @@ import (
 func TestTalk_ShapeAndSecrets(t *testing.T) {
 	var b strings.Builder
 	talk := NewTalk(&b)
-	talk.Hide(map[string]string{"A": "canary-1", "B": "canary-12345", "KEY": "-----BEGIN-----\nabcdefgh\n", "SHORT": "on"})
+	talk.Hide(map[string]string{"A": "canary-1", "B": "canary-12345", "KEY": "-----BEGIN-----\nabcdefgh\n", "SHORT": "on", "MODE": "production", "DB": "postgres://u:p4ssw0rd@h/d"})
 	talk.Step("Building with %s", "Nix")
 	w := talk.Lines("release: ")
 	fmt.Fprint(w, "token is canary-12345\r\nan")
-	fmt.Fprint(w, "d canary-1\nlast abcdefgh")
+	fmt.Fprint(w, "d canary-1\nin production with p4ssw0rd, Y2FuYXJ5LTEyMzQ1 and Y2FuYXJ5LTEyMzQ1Cg==, {\"KEY\":\"-----BEGIN-----\\nabcdefgh\\n\"}\nlast abcdefgh")
 	w.Close()
 	talk.report(&Failure{What: "the build failed", Tail: []string{"x canary-1"}, Mend: "look", Status: errors.New("y")})
 	talk.Done("on")
 	want := `-----> Building with Nix
        release: token is ********
        release: and ********
+       release: in production with ********, ******** and ********==, {"KEY":"********"}
        release: last ********
  !       x ********
  !     the build failed

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +23,7 @@ type log struct {
 	file    *logFile
 	readers sync.WaitGroup
 	pipes   []pipeStream
+	masked  *strings.Replacer
 	written chan struct{} // closed when the writer has ended
 
 	wake chan struct{} // something to write, or closing
@@ -45,7 +47,7 @@ type pipeStream struct {
 func openLog(dir *os.File, p payload) (*log, error) {
 	f := &logFile{dir: dir, name: p.LogName, limits: p.Log.withDefaults()}
 	l := &log{
-		process: p.Process, release: p.Release, file: f,
+		process: p.Process, release: p.Release, file: f, masked: mask(p.Masked),
 		written: make(chan struct{}), wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	if err := f.open(); err != nil {
@@ -53,6 +55,18 @@ func openLog(dir *os.File, p payload) (*log, error) {
 	}
 	go l.write()
 	return l, nil
+}
+
+// mask returns what replaces the texts, the first that fits, nil for none.
+func mask(texts []string) *strings.Replacer {
+	if len(texts) == 0 {
+		return nil
+	}
+	var pairs []string
+	for _, t := range texts {
+		pairs = append(pairs, t, "********")
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // pipe returns the end that the app writes to as the given stream. The caller
@@ -75,6 +89,10 @@ func (l *log) pipe(kind byte) (*os.File, error) {
 
 // emit queues one record.
 func (l *log) emit(at time.Time, kind byte, partial bool, text []byte) {
+	if l.masked != nil {
+		text = []byte(l.masked.Replace(string(text)))
+		text = text[:min(len(text), MaxText)] // what stands for a text may be longer than it
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if kind != System && !l.budget.take(at, len(text)) {

@@ -35,6 +35,7 @@ type Spec struct {
 	Process string // "web.1", for the log
 	Release int    // for the log
 	Log     LogLimits
+	Masked  []string // texts that the log does not keep, the longest first
 }
 
 // LogLimits bound the log of an instance. The zero value means the defaults.
@@ -68,6 +69,7 @@ type payload struct {
 	Release int
 	LogName string
 	Log     LogLimits
+	Masked  []string
 	Token   string
 }
 

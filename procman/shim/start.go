@@ -37,7 +37,7 @@ func Start(ctx context.Context, exe string, s Spec) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := payload{Process: s.Process, Release: s.Release, LogName: filepath.Base(s.LogPath), Log: s.Log, Token: rand.Text()}
+	p := payload{Process: s.Process, Release: s.Release, LogName: filepath.Base(s.LogPath), Log: s.Log, Masked: s.Masked, Token: rand.Text()}
 	child, err := sandbox.Launch(ctx, exe, s.Sandbox, sandbox.LaunchOptions{
 		Marker: Marker, Payload: p, Files: files.list(), Stderr: files.stderr,
 	})
