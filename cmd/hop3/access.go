@@ -131,7 +131,7 @@ func (s *server) handle(ctx context.Context, c *sshd.Call) int {
 		_, _ = fmt.Fprintf(c.Lines(c.Err), " !     %v\n", err) // a caller that cannot be told has gone
 		return command.ExitUnknownKey
 	}
-	session := &command.Session{Who: k.Name, Key: k, Remote: c.Remote, In: c.In, Out: c.Lines(c.Out), Err: c.Lines(c.Err), RawOut: c.Out, Signals: c.Signals, Stopping: c.Stopping}
+	session := &command.Session{Who: k.Name, Key: k, Renew: func() (state.Key, error) { return s.find(c.Who.Key, c.Remote) }, Remote: c.Remote, In: c.In, Out: c.Lines(c.Out), Err: c.Lines(c.Err), RawOut: c.Out, Signals: c.Signals, Stopping: c.Stopping}
 	if command.IsGit(c.Args) {
 		session.Out, session.Err = c.Out, c.Err
 		return s.commands.RunGit(ctx, session, c.Args, c.Env["GIT_PROTOCOL"])

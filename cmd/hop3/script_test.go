@@ -21,6 +21,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"hop3/internal/screen"
 	"hop3/procman/shim"
 )
 
@@ -74,6 +75,7 @@ func runScripts(t *testing.T, dir string) {
 			"running":    runningCmd,
 			"index":      indexCmd,
 			"answers":    answersCmd,
+			"screen":     screenCmd,
 			"transfer":   transferCmd,
 
 			"authority":   authorityCmd,
@@ -103,6 +105,8 @@ type world struct {
 
 	https string
 	ca    *scriptCA
+
+	screen *screen.Screen
 }
 
 type worldKey struct{}

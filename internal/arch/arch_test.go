@@ -40,7 +40,7 @@ var imports = map[string][]string{
 	"internal/service":     {},
 	"internal/state":       {},
 	"internal/deploy":      {"detect", "internal/osv", "internal/sbom", "internal/service", "nixtmpl", "nixtmpl/nix", "nixtmpl/packages", "procman", "procman/proxy", "procman/sandbox", "receive", "internal/state"},
-	"internal/command":     {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/manual", "internal/sbom", "internal/service", "internal/state"},
+	"internal/command":     {"procman", "procman/sandbox", "receive", "nixtmpl", "internal/certs", "internal/deploy", "internal/manual", "internal/overview", "internal/sbom", "internal/service", "internal/state"},
 	"internal/demo":        {},
 	"internal/foreman":     {},
 	"internal/manual":      {},
@@ -48,6 +48,10 @@ var imports = map[string][]string{
 	"internal/routerbench": {"procman/proxy"},
 	"internal/sbom":        {},
 	"cmd/hop3":             {"*"},
+
+	"internal/overview":       {},
+	"internal/screen":         {},
+	"internal/screen/picture": {"internal/screen"},
 }
 
 const (

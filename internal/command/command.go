@@ -85,7 +85,8 @@ type Session struct {
 	Pty     *Pty          // nil without a terminal
 	Signals <-chan string // "INT" when the client sends SIGINT
 
-	Stopping <-chan struct{} // closed when the server begins to stop; nil: it never does
+	Renew    func() (state.Key, error) // Key as it is now, if it may still be used; nil: it does not change
+	Stopping <-chan struct{}           // closed when the server begins to stop; nil: it never does
 }
 
 // A Pty is the caller's terminal.
@@ -111,7 +112,7 @@ type Call struct {
 // been told to the caller, on stderr or with --json on stdout.
 func (s *Set) Run(ctx context.Context, session *Session, args []string) int {
 	if len(args) == 0 {
-		args = []string{"help"}
+		args = bare(session)
 	}
 	call, err := s.gate(session, args)
 	if err == nil {

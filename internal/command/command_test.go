@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ var rights = map[string]state.Role{
 	"domains": state.View, "domains:add": state.Operate, "domains:remove": state.Operate,
 	"certs": state.View, "certs:add": state.Operate, "certs:remove": state.Operate, // the last two only for names of own apps, but for an admin
 	"keys": state.Admin, "keys:add": state.Admin, "keys:remove": state.Admin, "whoami": state.NoRole,
-	"status": state.NoRole, "version": state.NoRole, "help": state.NoRole,
+	"status": state.NoRole, "overview": state.NoRole, "version": state.NoRole, "help": state.NoRole,
 }
 
 func testSet(t *testing.T) *Set {
@@ -247,4 +248,27 @@ func words(t *testing.T, line string) []string {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// TestOverview_PassesTheGate has the overview of a key that may only look try
+// to change something, and one of a key that was taken back meanwhile look.
+func TestOverview_PassesTheGate(t *testing.T) {
+	s := testSet(t)
+	key := state.Key{Name: "k", Role: state.View, Apps: []string{"own"}}
+	call := &Call{Session: &Session{Who: "k", Key: key, Renew: func() (state.Key, error) { return key, nil }}, Set: s}
+	for _, line := range []string{"ps:restart own", "rollback own", "ps:scale own web=2"} {
+		if text, err := call.do(t.Context(), strings.Fields(line)...); err == nil || !strings.Contains(err.Error(), "may not "+line[:strings.IndexByte(line, ' ')]) {
+			t.Errorf("%s: %q, %v", line, text, err)
+		}
+	}
+	if _, err := call.do(t.Context(), "ps", "-a", "other"); err == nil || !strings.Contains(err.Error(), "no such app") {
+		t.Errorf("another's app: %v", err)
+	}
+	if err := call.followLines(t.Context(), "other", nil); exitCode(err) != ExitNotFound {
+		t.Errorf("another's log: %v", err)
+	}
+	call.Renew = func() (state.Key, error) { return state.Key{}, context.Canceled }
+	if _, err := call.look(t.Context()); exitCode(err) != ExitUnknownKey {
+		t.Errorf("a key that is gone looks: %v", err)
+	}
 }

@@ -67,6 +67,15 @@ func (e *Denied) Error() string { return fmt.Sprintf("the key %s may not %s", e.
 // Hint names the role.
 func (e *Denied) Hint() string { return "it takes a key with the role " + e.Needs }
 
+// KeyGone says that a key was taken back, or expired, while its call went on.
+type KeyGone struct {
+	Who string
+	Err error
+}
+
+func (e *KeyGone) Error() string { return fmt.Sprintf("the key %s may not be used any more", e.Who) }
+func (e *KeyGone) Unwrap() error { return e.Err }
+
 // AppMissing says that a call names no app.
 type AppMissing struct{ Mend string }
 
@@ -109,6 +118,8 @@ func exitCode(err error) int {
 		return ExitUsage
 	case is[*state.NotFound](err), is[*AppMissing](err), is[*procman.UnknownTypeError](err), is[*procman.JobError](err):
 		return ExitNotFound
+	case is[*KeyGone](err):
+		return ExitUnknownKey
 	case is[*Denied](err):
 		return ExitDenied
 	case is[*state.Conflict](err), is[*deploy.NotDeployed](err), is[*deploy.Superseded](err), is[*deploy.Locked](err), is[*state.ForeignError](err), is[*deploy.NoDatabase](err):

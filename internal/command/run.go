@@ -28,7 +28,7 @@ func runCommands() []*Command {
 // is typed at its terminal, Ctrl-C included.
 func ReadsTerminal(args []string) bool {
 	c := find(args)
-	return c != nil && c.Keys
+	return len(args) == 0 || c != nil && c.Keys // without a command it is the overview
 }
 
 func run(ctx context.Context, c *Call) error {

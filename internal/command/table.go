@@ -10,7 +10,7 @@ import (
 // Table returns every command.
 func Table() []*Command {
 	table := slices.Concat(
-		appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), jobCommands(), enterCommands(), logCommands(),
+		overviewCommands(), appCommands(), lockCommands(), configCommands(), psCommands(), statsCommands(), runCommands(), jobCommands(), enterCommands(), logCommands(),
 		releaseCommands(), closureCommands(), buildCommands(), domainCommands(), certCommands(), diskCommands(), backupCommands(), serviceCommands(), keyCommands(), eventCommands(),
 		explainCommands(), doctorCommands(), serverCommands(),
 	)
