@@ -156,18 +156,29 @@ func checkIdent(line []byte) string {
 	return checkDate(date)
 }
 
-// checkDate wants seconds that fit into 63 bits, and a space after them.
+const maxSeconds = 1<<63 - 1
+
+// checkDate wants seconds that fit into 63 bits, and a space after them. A sign is let pass as in git.
 func checkDate(date []byte) string {
+	const overflow = "badDateOverflow: invalid author/committer line - date causes integer overflow"
 	date = bytes.TrimLeft(date, " \t\v\f\r")
-	date = bytes.TrimPrefix(date, []byte{'+'})
+	minus := bytes.HasPrefix(date, []byte{'-'})
+	if minus || bytes.HasPrefix(date, []byte{'+'}) {
+		date = date[1:]
+	}
 	seconds, digits := uint64(0), 0
 	for digits < len(date) && '0' <= date[digits] && date[digits] <= '9' {
-		if seconds = seconds*10 + uint64(date[digits]-'0'); seconds > 1<<63-1 {
-			return "badDateOverflow: invalid author/committer line - date causes integer overflow"
+		digit := uint64(date[digits] - '0')
+		if seconds > (maxSeconds-digit)/10 {
+			return overflow
 		}
+		seconds = seconds*10 + digit
 		digits++
 	}
-	if digits == 0 || digits == len(date) || date[digits] != ' ' {
+	switch {
+	case minus && seconds > 0:
+		return overflow
+	case digits == 0 || digits == len(date) || date[digits] != ' ':
 		return "badDate: invalid author/committer line - bad date"
 	}
 	return ""

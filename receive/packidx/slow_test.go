@@ -1,0 +1,5 @@
+//go:build slow
+
+package packidx_test
+
+const slow = true
