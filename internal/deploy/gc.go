@@ -54,24 +54,14 @@ func (p *Pipeline) garbage(ctx context.Context) (Garbage, error) {
 	if err != nil {
 		return Garbage{}, err
 	}
-	valid, err := p.Nix.Valid(ctx, dead.Paths...)
+	size, err := p.Nix.Sizes(ctx)
 	if err != nil {
 		return Garbage{}, err
 	}
 	g := Garbage{Paths: len(dead.Paths)}
-	size := map[string]int64{}
-	for chunk := range slices.Chunk(dead.Paths, 500) { // a command line has a limit
-		infos, err := p.Nix.ClosureInfo(ctx, slices.DeleteFunc(slices.Clone(chunk), func(path string) bool { return !valid[path] })...)
-		if err != nil { // one of them has gone meanwhile: they are measured one by one
-			continue
-		}
-		for _, i := range infos {
-			size[i.Path] = i.Size
-		}
-	}
 	for _, path := range dead.Paths {
 		n, known := size[path]
-		if !known {
+		if !known { // what a build that ended early has left
 			if n, err = diskUsage(ctx, path); err != nil {
 				return g, err
 			}
