@@ -215,7 +215,7 @@ func choose(left []*leftover, w wanted) *leftover {
 // inherit gives i the run of an earlier supervisor. Owner only.
 func (a *app) inherit(i *instance, l *leftover) {
 	i.id, i.release, i.port = l.ID, l.Release, l.Port
-	if i.port != 0 {
+	if i.private = l.proc.PrivateNetwork(); i.port != 0 && !i.private {
 		a.sup.ports.reserve(i.port)
 	}
 	a.attach(i, l.proc)

@@ -11,6 +11,9 @@ import (
 // Loopback is where processes listen as long as they share the machine's network.
 const Loopback = "127.0.0.1"
 
+// everyAddress is where they listen in a network of their own.
+const everyAddress = "0.0.0.0"
+
 // plainValue is what a variable may hold to be expanded into an argv directly: no blank, no quote, nothing to split.
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"hop3/procman/netns"
 	"hop3/procman/proxy"
 	"hop3/procman/sandbox"
 	"hop3/procman/shim"
@@ -28,6 +29,7 @@ type instance struct {
 	release  int           // with which it was started
 	drain    time.Duration // how long its requests may take once it is replaced
 	port     int
+	private  bool // the port is in a network of its own, not one of the machine's
 	state    State
 	since    time.Time
 	shim     *shim.Instance
@@ -84,7 +86,8 @@ func (i *instance) record() recordInstance {
 
 func (i *instance) upstream() *proxy.Backend {
 	if i.backend == nil {
-		i.backend = proxy.NewBackend(i.slot.String(), net.JoinHostPort(Loopback, strconv.Itoa(i.port)))
+		proc, port := i.shim, i.port
+		i.backend = proxy.NewBackendDial(i.slot.String(), func(ctx context.Context) (net.Conn, error) { return proc.Dial(ctx, port) })
 	}
 	return i.backend
 }
@@ -106,16 +109,8 @@ func (i *instance) prepare(r *Release, cancel context.CancelFunc) (*run, error) 
 	if i.leaving || i.paused {
 		return nil, errForgotten
 	}
-	if i.port != 0 && !bindable(i.port) { // somebody took it between two runs, or it still has old connections
-		i.app.sup.ports.free(i.port)
-		i.port = 0
-	}
-	if i.port == 0 {
-		port, err := i.app.sup.ports.take()
-		if err != nil {
-			return nil, err
-		}
-		i.port = port
+	if err := i.takePort(r); err != nil {
+		return nil, err
 	}
 	i.id = newID()
 	i.release = r.Number
@@ -127,6 +122,30 @@ func (i *instance) prepare(r *Release, cancel context.CancelFunc) (*run, error) 
 	i.set(Starting)
 	i.app.changed()
 	return &run{i: i, r: r, spec: spec, port: i.port}, nil
+}
+
+// takePort gives i the port of its next run. Owner only.
+func (i *instance) takePort(r *Release) error {
+	s := i.app.sup
+	if i.port != 0 && (i.private || s.PrivateNetwork() || !bindable(i.port)) { // or somebody took it between two runs, or it still has old connections
+		i.freePort()
+	}
+	if i.private = s.PrivateNetwork(); i.private {
+		i.port = orElse(r.Port, DefaultPort)
+	}
+	if i.port != 0 {
+		return nil
+	}
+	port, err := s.ports.take()
+	i.port = port
+	return err
+}
+
+func (i *instance) freePort() {
+	if !i.private {
+		i.app.sup.ports.free(i.port)
+	}
+	i.port = 0
 }
 
 // spec says how i is run in release r. Owner only.
@@ -160,7 +179,13 @@ func (s *Supervisor) boxWith(r *Release, name string, argv, env []string) sandbo
 	box := sandbox.Spec{
 		App: r.App, Name: name, Closure: r.Closure, AppDir: filepath.Join(r.StorePath, "app"),
 		BinDir: filepath.Join(r.StorePath, "bin"), DataDir: r.DataDir, Dir: "/app",
-		Argv: argv, Env: env, UID: r.UID, GID: r.UID, Hostname: r.App, Sockets: r.Sockets,
+		Argv: argv, Env: env, UID: r.UID, GID: r.UID, Hostname: r.App, Sockets: r.Sockets, Mounts: r.Mounts,
+	}
+	if s.PrivateNetwork() {
+		box.PrivateNetwork, box.Attach, box.Resolv = true, s.o.Network.Attach, s.o.Network.Resolv()
+		if r.Closed {
+			box.Attach, box.Resolv = nil, netns.NoServers
+		}
 	}
 	if s.o.Isolation == IsolationNone {
 		box.Bare = true
@@ -177,6 +202,9 @@ func (s *Supervisor) boxWith(r *Release, name string, argv, env []string) sandbo
 // environment is r's; without a sandbox its paths are the host's.
 func (s *Supervisor) environment(r *Release, name string, port int) environment {
 	e := r.environment(name, port)
+	if s.PrivateNetwork() { // nobody but the router gets in
+		e.defaults["HOST"], e.defaults["BIND_ADDRESS"] = everyAddress, everyAddress
+	}
 	if s.o.Isolation == IsolationNone {
 		e.defaults["HOME"] = filepath.Join(r.StorePath, "app")
 		e.defaults["DATA_DIR"] = r.DataDir

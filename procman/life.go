@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strconv"
 	"time"
 
@@ -92,6 +93,7 @@ func (u *run) ready(ctx context.Context, proc *shim.Instance) error {
 	kind, _ := u.r.process(u.i.slot.Type)
 	p := probe{
 		port: u.port, pid: proc.Pid(), done: proc.Done(),
+		dial: func(ctx context.Context) (net.Conn, error) { return proc.Dial(ctx, u.port) },
 		note: func(text string) {
 			if u.note != nil {
 				u.note(u.i.slot.String() + " " + text)
@@ -316,7 +318,7 @@ func (a *app) letGo(i *instance) {
 	}
 	a.do(func() { //nolint:errcheck // it fails only when the supervisor ends
 		i.detach()
-		a.sup.ports.free(i.port)
+		i.freePort()
 		delete(a.extra, i)
 		a.changed()
 		close(i.gone)

@@ -69,8 +69,12 @@ func (r *Release) hash(p Process) string {
 		UID                           int
 		DataDir                       string
 		Exclusive                     bool
-		Sockets                       []sandbox.Socket `json:",omitempty"` // absent where there are none, as in the hashes of earlier versions
-	}{r.App, r.StorePath, p.Type, p.Command, r.Closure, r.AppEnv, p.Limits, r.UID, r.DataDir, p.Exclusive, r.Sockets})
+		// What follows is absent where there is none, as in the hashes of earlier versions.
+		Sockets []sandbox.Socket `json:",omitempty"`
+		Port    int              `json:",omitempty"`
+		Closed  bool             `json:",omitempty"`
+		Mounts  []sandbox.Mount  `json:",omitempty"`
+	}{r.App, r.StorePath, p.Type, p.Command, r.Closure, r.AppEnv, p.Limits, r.UID, r.DataDir, p.Exclusive, r.Sockets, r.Port, r.Closed, r.Mounts})
 	if err != nil { // strings, numbers and maps of strings cannot fail
 		panic(fmt.Sprintf("hash process %s: %v", p.Type, err))
 	}

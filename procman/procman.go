@@ -26,6 +26,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"hop3/procman/netns"
 	"hop3/procman/proxy"
 	"hop3/procman/sandbox"
 )
@@ -56,8 +57,9 @@ const LogBudget = 100 << 20
 type Options struct {
 	Exe       string // the program whose main calls shim.Reexec; usually os.Executable
 	Router    *proxy.Router
-	Ports     PortRange // zero: DefaultPorts
-	Isolation string    // IsolationNone to do without a sandbox; anything else requires it
+	Ports     PortRange      // zero: DefaultPorts
+	Network   *netns.Network // gives processes networks of their own; nil: they share the machine's
+	Isolation string         // IsolationNone to do without a sandbox; anything else requires it
 	Log       logrus.FieldLogger
 	Defaults  sandbox.Limits // for process types that set none
 	Parallel  int            // instances that are being executed at once; 0: four per core
@@ -99,6 +101,11 @@ func New(o Options) *Supervisor {
 	s := &Supervisor{o: o, ports: newPorts(o.Ports), slots: make(chan struct{}, o.Parallel), apps: map[string]*app{}}
 	s.base, s.end = context.WithCancelCause(context.Background())
 	return s
+}
+
+// PrivateNetwork tells whether processes have networks of their own, in which every web process has the same port.
+func (s *Supervisor) PrivateNetwork() bool {
+	return s.o.Network != nil && s.o.Isolation != IsolationNone
 }
 
 // app returns the named app, with its owner goroutine running.

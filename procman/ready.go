@@ -33,6 +33,7 @@ type probe struct {
 	done    <-chan struct{}                                                // closed when the process has ended
 	note    func(string)                                                   // told once what is odd while it still waits
 	check   func(ctx context.Context) (code int, output string, err error) // the health command; nil without one
+	dial    func(context.Context) (net.Conn, error)                        // to the instance's port; nil: it is the machine's
 	mute    bool                                                           // it need not listen
 }
 
@@ -162,7 +163,7 @@ func (p *probe) once(ctx context.Context, client *http.Client, last *notReady) *
 		return p.command(ctx)
 	}
 	addr := net.JoinHostPort(Loopback, strconv.Itoa(p.port))
-	conn, err := (&net.Dialer{Timeout: p.health.Timeout}).DialContext(ctx, "tcp", addr)
+	conn, err := p.connect(ctx, "tcp", addr)
 	if err != nil {
 		if last.reason == Unhealthy {
 			return last // it listened before: what it said is worth more
@@ -243,9 +244,19 @@ func (p *probe) verdict(last *notReady) *notReady {
 func (p *probe) client() *http.Client {
 	return &http.Client{
 		Timeout:       p.health.Timeout,
-		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, DialContext: p.connect},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// connect connects to the instance, wherever that is.
+func (p *probe) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.health.Timeout)
+	defer cancel()
+	if p.dial != nil {
+		return p.dial(ctx)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
 }
 
 // bare returns err without the URL that net/http puts around it.

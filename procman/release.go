@@ -21,6 +21,8 @@ const (
 	DefaultStartTimeout = 60 * time.Second
 	DefaultDrainTimeout = 30 * time.Second
 	DefaultStopTimeout  = 30 * time.Second
+	// DefaultPort is every web process's in a network of its own: above those that need privileges on other systems.
+	DefaultPort = 8080
 	// DefaultInterval is how long a process without a port must stay up to count as ready.
 	DefaultInterval = time.Second
 	// maxInstances bounds one type of one app: a typing error in ps:scale must not start ten thousand.
@@ -58,6 +60,13 @@ type Release struct {
 	JobDir  string // the folders of its one-off processes, the app's alone; only StartJob needs it
 	URL     string
 
+	// Port is what web processes listen on in a network of their own; 0 is DefaultPort. Without one, each gets a port that is
+	// free on the machine.
+	Port int
+	// Closed keeps its processes from any outgoing connection, whatever the server allows.
+	Closed bool
+	// Mounts are folders of the host that its processes see, besides DataDir.
+	Mounts []sandbox.Mount
 	// Sockets are the services that its processes may reach. Nothing else of them is to be seen.
 	Sockets []sandbox.Socket
 
@@ -120,7 +129,7 @@ func (r Release) normal(limits sandbox.Limits) (*Release, error) {
 	r.AppEnv = maps.Clone(r.AppEnv)
 	r.Hosts = slices.Clone(r.Hosts)
 	r.Processes = slices.Clone(r.Processes)
-	r.Sockets = slices.Clone(r.Sockets)
+	r.Sockets, r.Mounts = slices.Clone(r.Sockets), slices.Clone(r.Mounts)
 	r.StartTimeout = orElse(r.StartTimeout, DefaultStartTimeout)
 	r.DrainTimeout = orElse(r.DrainTimeout, DefaultDrainTimeout)
 	r.Health = r.Health.normal()
@@ -171,6 +180,8 @@ func (r *Release) check() error {
 		return errors.New("RunDir and LogDir must be absolute")
 	case r.StorePath != "" && !filepath.IsAbs(r.StorePath):
 		return errors.New("store path must be absolute")
+	case r.Port < 0 || r.Port > 65535:
+		return fmt.Errorf("port %d is not between 1 and 65535", r.Port)
 	case r.Static != "" && !filepath.IsLocal(r.Static):
 		return fmt.Errorf("static folder %q leaves the release", r.Static)
 	}

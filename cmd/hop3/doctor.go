@@ -37,6 +37,7 @@ func doctor(ctx context.Context, args []string, io stdio) error {
 	}
 	checks := []check{checkNix(ctx, c), checkGit()}
 	checks = append(checks, checkIsolation()...)
+	checks = append(checks, checkNetwork(c)...)
 	checks = append(checks, checkAddress("ssh", c.SSH), checkAddress("http", c.HTTP), checkDisk(c), checkClock(time.Now()))
 	failed := false
 	for _, ch := range checks {

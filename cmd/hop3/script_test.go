@@ -177,6 +177,9 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	file := filepath.Join(w.root, ".server.toml")
 	settings := fmt.Sprintf("ports = \"%d-%d\"\n", w.ports, w.ports+portsEach-1)
+	if !strings.Contains(strings.Join(args, " "), "outgoing = ") {
+		settings += "outgoing = \"closed\"\n" // the tests leave the machine's routing alone
+	}
 	for ; len(args) > 1 && args[0] == "-c"; args = args[2:] {
 		settings += args[1] + "\n"
 	}

@@ -23,6 +23,7 @@ import (
 	"hop3/internal/deploy"
 	"hop3/internal/state"
 	"hop3/procman"
+	"hop3/procman/netns"
 	"hop3/procman/proxy"
 	"hop3/procman/sandbox"
 	"hop3/receive"
@@ -87,6 +88,7 @@ type server struct {
 	certs    *certs.Set // nil without HTTPS
 	keys     *access.Access
 	router   *proxy.Router
+	network  *netns.Network // nil: apps share the machine's
 	procs    *procman.Supervisor
 	pipeline *deploy.Pipeline
 	commands *command.Set
@@ -128,7 +130,10 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		return nil, err
 	}
 	s.router = proxy.New(routing)
-	s.procs, err = newSupervisor(c, s.router, log)
+	if s.network, err = openNetwork(c, log); err != nil {
+		return nil, err
+	}
+	s.procs, err = newSupervisor(c, s.router, s.network, log)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +162,7 @@ func ingester(c config.Config) receive.Ingester {
 	return receive.GoIngester{}
 }
 
-func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger) (*procman.Supervisor, error) {
+func newSupervisor(c config.Config, router *proxy.Router, network *netns.Network, log logrus.FieldLogger) (*procman.Supervisor, error) {
 	features := sandbox.Support()
 	isolation := procman.IsolationRequire
 	if features.Isolation == "none" {
@@ -176,7 +181,7 @@ func newSupervisor(c config.Config, router *proxy.Router, log logrus.FieldLogger
 	}
 	return procman.New(procman.Options{
 		SwapMemory: int64(machine.Totalram) * int64(machine.Unit) / 100 * int64(c.SwapMemory),
-		Exe:        sandbox.Executable(), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Log: log,
+		Exe:        sandbox.Executable(), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Network: network, Log: log,
 		Defaults: sandbox.Limits{MemoryBytes: int64(c.Memory), CPUMillis: int64(c.CPU), Pids: int64(c.Pids)},
 	}), nil
 }
@@ -201,6 +206,7 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	if err := s.serveHTTPS(ends); err != nil {
 		return errors.Join(err, stopMetrics(), sshSocket.Close(), httpSocket.Close())
 	}
+	s.routerPorts()
 	booted := s.pipeline.Boot(ctx) // before anybody can call: whoever changes an app waits for its start
 	timed := make(chan struct{})
 	clock, stopClock := context.WithCancel(ctx)
@@ -250,7 +256,7 @@ func (s *server) stop() error {
 	if s.certs != nil {
 		s.certs.Close()
 	}
-	return errors.Join(s.access.Close(), s.bounded("processes", func(ctx context.Context) error { return s.procs.Close(ctx, s.c.StopApps) }))
+	return errors.Join(s.access.Close(), s.bounded("processes", func(ctx context.Context) error { return s.procs.Close(ctx, s.c.StopApps) }), s.closeNetwork())
 }
 
 // bounded gives a stage drainTime of its own to end in. That it took longer

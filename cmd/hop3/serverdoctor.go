@@ -11,6 +11,7 @@ import (
 // line, but for the addresses, which it has.
 func (s *server) checkRunning(ctx context.Context) []command.Check {
 	checks := append([]check{checkNix(ctx, s.c), checkGit()}, checkIsolation()...)
+	checks = append(checks, checkNetwork(s.c)...)
 	checks = append(checks, checkDisk(s.c), checkClock(time.Now()))
 	var list []command.Check
 	for _, ch := range checks {

@@ -45,6 +45,9 @@ type Config struct {
 	MaxPushSize  Size     `toml:"max_push_size"`
 	Ingester     string   `toml:"ingester"` // who checks and indexes pushed packs: "hop3" or "git" (index-pack)
 	Ports        Ports    `toml:"ports"`
+	Network      string   `toml:"network"`     // "private", "host" or "" (private where the machine can)
+	Outgoing     Outgoing `toml:"outgoing"`    // where apps may connect to: "open", "closed" or a list of places
+	DNS          []string `toml:"dns"`         // name servers of apps with private networks; none: the machine's
 	Isolation    string   `toml:"isolation"`   // "require", "prefer" or "" (require when root)
 	Memory       Size     `toml:"memory"`      // per process, 0 for no limit
 	CPU          int      `toml:"cpu"`         // per process, in thousandths of a core, 0 for no limit
@@ -89,6 +92,7 @@ func Default() Config {
 		Pids:         512,       // a JVM with many threads fits, a fork bomb does not
 		SwapMemory:   75,        // the rest is for other apps, which run on meanwhile
 		Builds:       2,
+		Outgoing:     Outgoing{"open"},
 		BuildTimeout: Duration(30 * time.Minute),
 		MinFree:      1 << 30,
 		Releases:     20,
@@ -170,6 +174,7 @@ func (c *Config) check() error {
 		{"packages", c.Packages, []string{"", "nixpkgs", "debian"}},
 		{"log-format", c.LogFormat, []string{"", "text", "json"}},
 		{"isolation", c.Isolation, []string{"", "require", "prefer"}},
+		{"network", c.Network, []string{"", "private", "host"}},
 		{"ingester", c.Ingester, []string{"", "hop3", "git"}},
 	} {
 		if !contains(choice.legal, choice.value) {

@@ -154,6 +154,7 @@ func (p *Pipeline) bootService(ctx context.Context, svc *state.App) error {
 
 // asService completes what procman is to know of a service: it has no address, and says itself when it is ready.
 func (p *Pipeline) asService(svc *state.App, rel state.Release, run *procman.Release) {
+	run.Closed = true
 	kind, err := kindOf(svc)
 	if err != nil {
 		p.Log.WithError(err).Error("the service is not asked whether it is ready")

@@ -62,6 +62,33 @@ type Options struct {
 // tried. An *Error says what the machine lacks and how to get it; nothing is
 // left of the attempt then.
 func Open(o Options) (*Network, error) {
+	n, err := look(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.prepare(); err != nil && !n.rule.Closed {
+		return nil, err
+	}
+	return n, nil
+}
+
+// Check says what Open would, and what instances would miss, and changes nothing.
+func Check(o Options) ([]*Error, error) {
+	n, err := look(o)
+	if err != nil {
+		return nil, err
+	}
+	if !n.rule.Closed {
+		if err := readable(); err != nil {
+			return nil, &Error{What: "the rules of nftables cannot be read", Err: err, Fix: nftFix}
+		}
+		n.table, n.ipv6 = true, enabled(forward6)
+	}
+	return n.Problems(), nil
+}
+
+// look finds out whether the machine has namespaces and links.
+func look(o Options) (*Network, error) {
 	sum := sha256.Sum256([]byte(o.Data))
 	n := &Network{
 		id:   linkPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:5]),
@@ -74,15 +101,17 @@ func Open(o Options) (*Network, error) {
 	if err := n.readResolv(o); err != nil {
 		return nil, err
 	}
-	if err := n.prepare(); err != nil && !n.rule.Closed {
-		return nil, err
-	}
 	return n, n.try()
 }
 
 // prepare makes what leads out. For a closed network it only sees to it that
 // instances of an earlier, more open server are cut off, as far as that can be.
 func (n *Network) prepare() error {
+	if n.rule.Closed {
+		if left, err := links(n.id); err == nil && left == 0 {
+			return dropTable(n.id)
+		}
+	}
 	n.mtu = uplinkMTU()
 	if err := n.sweep(); err != nil {
 		return &Error{What: "the rules of nftables cannot be read", Err: err, Fix: nftFix}

@@ -62,10 +62,14 @@ func parseResolv(text string) (servers []netip.Addr, rest string) {
 	return servers, rest
 }
 
+// NoServers is the resolv.conf of who reaches none: the C library then asks the
+// loopback device, where nobody answers, and fails at once.
+const NoServers = "# outgoing traffic is closed\n"
+
 // Resolv is the resolv.conf of an instance.
 func (n *Network) Resolv() string {
 	if n.rule.Closed {
-		return "# outgoing traffic is closed\n"
+		return NoServers
 	}
 	var b strings.Builder
 	for _, a := range n.dns {

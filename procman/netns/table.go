@@ -73,6 +73,16 @@ func (n *Network) rules() error {
 	return c.Flush()
 }
 
+// readable tells whether this machine has nftables.
+func readable() error {
+	c, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	_, err = c.ListChains()
+	return err
+}
+
 // note is the comment that each rule carries: whose it is.
 func (n *Network) note() []byte {
 	text := noteStart + n.data

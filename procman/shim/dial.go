@@ -2,6 +2,7 @@ package shim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,17 +33,16 @@ func (i *Instance) Dial(ctx context.Context, port int) (net.Conn, error) {
 }
 
 func (i *Instance) dialInside(ctx context.Context, to *net.TCPAddr) (net.Conn, error) {
-	sc, err := i.fd.SyscallConn()
+	fd, err := socketOf(i.fd)
+	if errors.Is(err, os.ErrClosed) { // by Close: whoever hands over to another server serves on for a while
+		var again *os.File
+		if again, err = openPid(i.card.Identity); err == nil {
+			fd, err = socketOf(again)
+			again.Close()
+		}
+	}
 	if err != nil {
 		return nil, err
-	}
-	var fd int
-	var serr error
-	if err := sc.Control(func(pidfd uintptr) { fd, serr = socketInside(int(pidfd)) }); err != nil {
-		return nil, err // closed: the instance has ended
-	}
-	if serr != nil {
-		return nil, serr
 	}
 	f := os.NewFile(uintptr(fd), "tcp")
 	defer f.Close() // FileConn has a descriptor of its own
@@ -50,6 +50,17 @@ func (i *Instance) dialInside(ctx context.Context, to *net.TCPAddr) (net.Conn, e
 		return nil, err
 	}
 	return net.FileConn(f)
+}
+
+func socketOf(pidfd *os.File) (fd int, err error) {
+	sc, err := pidfd.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if cerr := sc.Control(func(p uintptr) { fd, err = socketInside(int(p)) }); cerr != nil {
+		return 0, os.ErrClosed // whatever package poll calls it
+	}
+	return fd, err
 }
 
 // socketInside makes a socket in the network namespace of a process. It stays

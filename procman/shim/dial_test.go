@@ -71,6 +71,9 @@ func TestDial_PrivateNetworks(t *testing.T) {
 	if err := ia.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if got := hear(t, ia, 8080); got != "I am a" { // of a server that hands over
+		t.Errorf("closed: %q", got)
+	}
 	again, err := shim.Adopt(a.Dir, ia.Identity())
 	if err != nil {
 		t.Fatal(err)
