@@ -24,7 +24,8 @@ type app struct {
 	calls chan func()            // for the owner
 	gone  chan struct{}          // closed when the app is forgotten
 
-	shown atomic.Pointer[[]Instance] // what Instances returns
+	shown    atomic.Pointer[[]Instance] // what Instances returns
+	restarts atomic.Uint64              // what Restarts returns
 
 	release *Release // nil: nothing is live
 	dir     string   // RunDir, "" as long as nothing has been started

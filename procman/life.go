@@ -215,6 +215,7 @@ func (a *app) restart(i *instance) {
 	}
 	r := a.release
 	i.restarts++
+	a.restarts.Add(1)
 	a.sup.wg.Go(func() { a.revive(a.sup.base, i, r) })
 }
 

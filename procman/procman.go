@@ -153,6 +153,17 @@ func (s *Supervisor) Instances(name string) []Instance {
 	return nil
 }
 
+// Restarts returns how often processes of an app have been started again after
+// they had ended by themselves, since the server started.
+func (s *Supervisor) Restarts(name string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.apps[name]; a != nil {
+		return a.restarts.Load()
+	}
+	return 0
+}
+
 // Stop ends all processes of an app, waits for them, removes its route and forgets it: for an app that is destroyed.
 func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	s.mu.Lock()

@@ -125,6 +125,8 @@ func (s *server) find(key gossh.PublicKey, remote net.Addr) (state.Key, error) {
 
 // handle serves one call over ssh and returns its exit code.
 func (s *server) handle(ctx context.Context, c *sshd.Call) int {
+	s.sessions.Add(1)
+	defer s.sessions.Add(-1)
 	// The key is looked up again: it may have lost its rights since login.
 	k, err := s.find(c.Who.Key, c.Remote)
 	if err != nil {

@@ -2,9 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"time"
+
+	"hop3/internal/metrics"
+	"hop3/internal/state"
+	"hop3/procman"
+	"hop3/procman/proxy"
 )
 
 // serveHealth answers /healthz, /readyz and /metrics where --metrics says so,
@@ -17,11 +24,11 @@ func (s *server) serveHealth(ends chan<- error) (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.log.WithField("addr", l.Addr()).Info("serving metrics")
 	mux := http.NewServeMux()
-	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") } // a prober that has gone needs no answer
-	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok)
-	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.metrics.Handler())
 	// The page is small and its readers are machines of the operator.
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	go func() {
@@ -36,22 +43,54 @@ func (s *server) serveHealth(ends chan<- error) (stop func() error, err error) {
 	}, nil
 }
 
-// metrics writes Prometheus' text format, version 0.0.4.
-func (s *server) metrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	p := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format, a...) } // a reader that has gone needs no answer
-	p("# HELP hop3_build_info The program that runs.\n# TYPE hop3_build_info gauge\nhop3_build_info{version=%q} 1\n", version)
-	p("# HELP hop3_process_restarts Crashes in a row of a process.\n# TYPE hop3_process_restarts gauge\n")
-	apps := s.store.Apps()
-	for _, a := range apps {
-		for _, i := range s.procs.Instances(a.Name) {
-			p("hop3_process_restarts{app=%q,process=%q} %d\n", a.Name, i.Name, i.Restarts)
-		}
+// newMetrics returns the numbers of this server. It asks the stages when it is asked.
+func (s *server) newMetrics() *metrics.Metrics {
+	return metrics.New(metrics.Source{
+		Version: version, Data: s.c.Data,
+		Apps: func() (names []string) {
+			for _, a := range s.store.Apps() {
+				names = append(names, a.Name)
+			}
+			return names
+		},
+		Requests:  func(app string) (proxy.Stats, bool) { return s.router.Stats(app) },
+		Instances: func(app string) []procman.Instance { return s.procs.Instances(app) },
+		Usage:     func(app string) []procman.Usage { return s.procs.Usage(app) },
+		Restarts:  func(app string) uint64 { return s.procs.Restarts(app) },
+		Sessions:  s.sessions.Load,
+	})
+}
+
+// healthz answers 200 while the state can be written, which every change of an
+// app needs, and which apps that run do not.
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
+	err := state.WriteFile(filepath.Join(s.c.Data, ".health"), []byte("ok\n"), 0o600)
+	answerHealth(w, err)
+}
+
+var (
+	errStarting = errors.New("starting: not every app has been adopted or started")
+	errStopping = errors.New("stopping")
+)
+
+// readyz answers 200 from when every app has been adopted or started, as far as
+// it can be, until the server stops.
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	switch {
+	case s.stopping.Load():
+		answerHealth(w, errStopping)
+	case !s.booted.Load():
+		answerHealth(w, errStarting)
+	default:
+		answerHealth(w, nil)
 	}
-	p("# HELP hop3_requests_total Requests that the router has answered.\n# TYPE hop3_requests_total counter\n")
-	for _, a := range apps {
-		if stats, ok := s.router.Stats(a.Name); ok {
-			p("hop3_requests_total{app=%q} %d\n", a.Name, stats.Requests)
-		}
+}
+
+func answerHealth(w http.ResponseWriter, err error) {
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
 	}
+	_, _ = fmt.Fprintln(w, "ok") // a prober that has gone needs no answer
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,4 +181,29 @@ func (l *scriptLoad) stop() (int64, string) {
 		return l.done.Load(), *f
 	}
 	return l.done.Load(), ""
+}
+
+var metricsAddr = regexp.MustCompile(`msg="serving metrics" addr="([^"]+)"`)
+
+// metrics [STATUS] PATH prints what the server, started with --metrics, says there.
+func metricsCmd(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	all := metricsAddr.FindAllStringSubmatch(w.log(), -1)
+	if neg || len(all) == 0 {
+		ts.Fatalf("usage: metrics [STATUS] PATH, with a server --metrics")
+	}
+	want := "200"
+	if len(args) == 2 {
+		want, args = args[0], args[1:]
+	}
+	res, err := http.Get("http://" + all[len(all)-1][1] + args[0])
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+	if strconv.Itoa(res.StatusCode) != want {
+		ts.Fatalf("GET %s: %s, want %s: %s", args[0], res.Status, want, body)
+	}
 }

@@ -48,6 +48,7 @@ func runScripts(t *testing.T, dir string) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server":  serverCmd,
+			"metrics": metricsCmd,
 			"end":     endCmd,
 			"upgrade": upgradeCmd,
 			"install": installCmd,

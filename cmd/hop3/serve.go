@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"hop3/internal/command"
 	"hop3/internal/config"
 	"hop3/internal/deploy"
+	"hop3/internal/metrics"
 	"hop3/internal/state"
 	"hop3/procman"
 	"hop3/procman/netns"
@@ -93,6 +95,10 @@ type server struct {
 	pipeline *deploy.Pipeline
 	commands *command.Set
 	ssh      *sshd.Server
+	metrics  *metrics.Metrics
+
+	sessions         atomic.Int64 // calls by ssh under way
+	booted, stopping atomic.Bool
 
 	listeners *listeners
 	upgrade   chan struct{} // gets one when another process shall take over
@@ -137,9 +143,10 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	if err != nil {
 		return nil, err
 	}
+	s.metrics = s.newMetrics()
 	s.pipeline = deploy.New(deploy.Options{
 		Store: store, Nix: set.nix, Builder: set.builder, Supervisor: s.procs, Router: s.router, Access: s.access, Log: log,
-		Version: version, Domain: c.Domain, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds, OSV: c.OSV,
+		Version: version, Domain: c.Domain, Observe: s.metrics.Deployed, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds, OSV: c.OSV,
 	})
 	s.commands = &command.Set{
 		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs,
@@ -210,7 +217,7 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 	booted := s.pipeline.Boot(ctx) // before anybody can call: whoever changes an app waits for its start
 	timed := make(chan struct{})
 	clock, stopClock := context.WithCancel(ctx)
-	go func() { defer close(timed); booted(); s.pipeline.RunCron(clock) }()
+	go func() { defer close(timed); booted(); s.booted.Store(true); s.pipeline.RunCron(clock) }()
 	defer func() { stopClock(); <-timed }()
 	go func() { ends <- s.router.Serve(httpSocket) }()
 	go func() { ends <- s.ssh.Serve(sshSocket) }()
@@ -240,6 +247,7 @@ func (s *server) run(ctx context.Context, stdout io.Writer) error {
 			s.log.WithError(err).Error("this server goes on")
 		}
 	}
+	s.stopping.Store(true)
 	if err := notify("STOPPING=1"); err != nil {
 		s.log.WithError(err).Warn("systemd was not told that the server stops")
 	}

@@ -44,6 +44,7 @@ var imports = map[string][]string{
 	"internal/demo":        {},
 	"internal/foreman":     {},
 	"internal/manual":      {},
+	"internal/metrics":     {"procman", "procman/proxy", "procman/sandbox"},
 	"internal/osv":         {"detect/constraint"},
 	"internal/routerbench": {"procman/proxy"},
 	"internal/sbom":        {},

@@ -47,6 +47,9 @@ type Options struct {
 	Builds       int    // at once
 	OSV          string // where the records for Audit are; "" has none
 
+	// Observe is told of each deploy that has ended: how long the phases took that it came through, and how it failed. nil: nobody.
+	Observe func(app string, phases map[string]time.Duration, err error)
+
 	Fault func(procman.Step) error // called at each step of an activation, by tests; its error fails the step
 }
 

@@ -98,7 +98,9 @@ func (p *Pipeline) push(ctx context.Context, talk *Talk, name, by string, push *
 
 // deploy is the whole way from a commit to a live release. accept makes the
 // commit's objects safe; from there on the client's going away cancels nothing.
-func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src source, o options, started time.Time, accept func() error) error {
+func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src source, o options, started time.Time, accept func() error) (err error) {
+	var times timings
+	defer func() { p.measured(a.app, times, err) }()
 	app, err := p.Store.App(a.app)
 	if err != nil {
 		return err
@@ -107,7 +109,6 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 	if err := p.checkDisk(ctx, app); err != nil {
 		return err
 	}
-	var times timings
 	plan, err := p.detect(ctx, talk, src)
 	if err != nil {
 		return err
@@ -166,6 +167,20 @@ func (p *Pipeline) deploy(ctx context.Context, talk *Talk, a activation, src sou
 
 // timings are where a deploy's time went.
 type timings struct{ detect, build, release, boot, swap time.Duration }
+
+// measured tells Options.Observe of a deploy that has ended.
+func (p *Pipeline) measured(app string, t timings, err error) {
+	if p.Observe == nil || errors.Is(err, errPlanned) {
+		return
+	}
+	phases := map[string]time.Duration{}
+	for phase, took := range map[string]time.Duration{"detect": t.detect, "build": t.build, "release": t.release, "start": t.boot, "swap": t.swap} {
+		if took > 0 {
+			phases[phase] = took
+		}
+	}
+	p.Observe(app, phases, err)
+}
 
 func (t timings) String() string {
 	ms := func(d time.Duration) int64 { return d.Milliseconds() }

@@ -14,7 +14,7 @@ type app struct {
 	held atomic.Int64
 
 	requests atomic.Uint64
-	errors   atomic.Uint64
+	classes  [6]atomic.Uint64 // by the first digit of the status
 	inflight atomic.Int64
 	nanos    atomic.Int64
 	buckets  [len(latencyBounds) + 1]atomic.Uint64
@@ -29,9 +29,10 @@ var latencyBounds = [...]time.Duration{
 
 // Stats is a snapshot of an app's counters.
 type Stats struct {
-	Requests uint64 // finished
-	Errors   uint64 // of those, answered with 5xx
-	InFlight int64  // begun and not finished, those that are held included
+	Requests uint64    // finished
+	Errors   uint64    // of those, answered with 5xx
+	Classes  [6]uint64 // of those, by the first digit of the status; 0 for none
+	InFlight int64     // begun and not finished, those that are held included
 	Latency  []Bucket
 	Total    time.Duration // sum of all latencies
 }
@@ -49,8 +50,8 @@ func (a *app) end(status int, took time.Duration) {
 	a.inflight.Add(-1)
 	a.requests.Add(1)
 	a.nanos.Add(int64(took))
-	if status >= 500 {
-		a.errors.Add(1)
+	if class := status / 100; class < len(a.classes) {
+		a.classes[class].Add(1)
 	}
 	i := 0
 	for i < len(latencyBounds) && took > latencyBounds[i] {
@@ -61,8 +62,11 @@ func (a *app) end(status int, took time.Duration) {
 
 func (a *app) snapshot() Stats {
 	s := Stats{
-		Requests: a.requests.Load(), Errors: a.errors.Load(), InFlight: a.inflight.Load(),
+		Requests: a.requests.Load(), Errors: a.classes[5].Load(), InFlight: a.inflight.Load(),
 		Total: time.Duration(a.nanos.Load()), Latency: make([]Bucket, len(a.buckets)),
+	}
+	for i := range a.classes {
+		s.Classes[i] = a.classes[i].Load()
 	}
 	for i := range a.buckets {
 		if i < len(latencyBounds) {
