@@ -23,6 +23,9 @@ type tomlAddon struct {
 	Extensions []string `toml:"extensions"`
 }
 
+// maxAddons bounds the servers that one push can start: each takes memory for as long as the app lives.
+const maxAddons = 8
+
 var (
 	addonName     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
 	extensionName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
@@ -32,6 +35,9 @@ var (
 func (f tomlFile) mergeAddons(text string, m *Manifest) error {
 	if len(f.Addons)+len(f.Provider) > 0 {
 		m.Addons = nil // app.json's
+	}
+	if len(f.Addons)+len(f.Provider) > maxAddons {
+		return tomlErr(text, "addons", "at most %d", maxAddons)
 	}
 	for i, a := range append(f.Addons, f.Provider...) {
 		key := "addons"
@@ -60,6 +66,9 @@ func (f tomlFile) mergeAddons(text string, m *Manifest) error {
 func (a appJSON) addons(m *Manifest) error {
 	if len(a.Addons) > 0 {
 		m.Addons = nil
+	}
+	if len(a.Addons) > maxAddons {
+		return &ParseError{File: "app.json", Msg: fmt.Sprintf("addons: at most %d", maxAddons)}
 	}
 	for _, raw := range a.Addons {
 		var o struct {

@@ -176,6 +176,7 @@ func TestManifest_Errors(t *testing.T) {
 		{"hop3.toml", "[build]\npackages = [\"a;b\"]\n", 2, "not the name of a package"},
 		{"app.json", "{\n\"env\": [\n]}", 2, ""},
 		{"app.json", "{", 1, ""},
+		{"app.json", `{"addons":["a","a","a","a","a","a","a","a","a"]}`, 0, "at most 8"},
 		{"app.json", `{"addons":[{"as":"X"}]}`, 0, "each is a name"},
 		{"app.json", `{"addons":[{"plan":"heroku-redis","as":"-"}]}`, 0, "not the beginning"},
 		{"hop3.toml", "[[addons]]\nname = \"db\"\n", 1, "needs a type"},

@@ -60,6 +60,9 @@ func (s *Supervisor) Reap(ctx context.Context, app, runDir string) error {
 		if a.adopted || a.release != nil { // it is being looked after
 			return
 		}
+		if _, err := os.Stat(runDir); err != nil {
+			return // nothing was ever started
+		}
 		a.dir = runDir
 		err = a.sweep()
 	}); off != nil || err != nil {

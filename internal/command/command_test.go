@@ -21,7 +21,7 @@ var rights = map[string]state.Role{
 	"apps:lock": state.Operate, "apps:rename": state.Operate, "apps:unlock": state.Operate, "maintenance:on": state.Operate, "maintenance:off": state.Operate, "git:set": state.Operate,
 	"releases:diff": state.View, "releases:verify": state.Deploy, "releases:sbom": state.View, "releases:audit": state.View, "eject": state.Deploy, "enter": state.Operate, "stats": state.View,
 	"storage": state.View, "backup": state.Operate, "restore": state.Operate, "apps:clone": state.Operate, "gc": state.Admin, "doctor": state.Admin, "explain": state.NoRole,
-	"services": state.View, "services:create": state.Operate, "services:info": state.View, "services:destroy": state.Admin, "services:attach": state.Operate, "services:detach": state.Operate,
+	"services": state.View, "services:create": state.Operate, "services:info": state.View, "services:destroy": state.Admin, "services:attach": state.Operate, "services:upgrade": state.Operate, "services:detach": state.Operate,
 	"services:backup": state.Operate, "services:restore": state.Operate, "services:connect": state.Operate, "services:logs": state.View, // of services that own apps alone use
 	"deploy": state.Deploy, "plan": state.Deploy, "builds": state.View, "builds:cancel": state.Deploy, "builds:attach": state.Deploy, "events": state.View,
 	"config": state.View, "config:get": state.Operate, "config:set": state.Operate, "config:unset": state.Operate, "config:import": state.Operate, "config:export": state.Operate,

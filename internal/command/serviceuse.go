@@ -15,6 +15,7 @@ func serviceUseCommands(group string) []*Command {
 		{Name: "services:attach", Group: group, Usage: "NAME APP [--as VARIABLE]", Short: "let an app use a service: it finds the address in DATABASE_URL or REDIS_URL", Example: "services:attach blogdb blog", Role: state.Operate, Min: 2, Max: 2, Exits: []int{ExitConflict, ExitDeploy}, Run: servicesAttach,
 			Flags: func(f *pflag.FlagSet) { f.String("as", "", "the variable that holds the address") }},
 		{Name: "services:detach", Group: group, Usage: "NAME APP", Short: "take a service, and its address, from an app", Example: "services:detach blogdb blog", Role: state.Operate, Min: 2, Max: 2, Exits: []int{ExitConflict, ExitDeploy}, Run: servicesDetach},
+		{Name: "services:upgrade", Group: group, Usage: "NAME", Short: "build a service from the server's package set of today, and restart it if that changes it", Example: "services:upgrade blogdb", Role: state.Operate, Min: 1, Max: 1, Exits: []int{ExitDeploy}, Run: servicesUpgrade},
 		{Name: "services:backup", Group: group, Usage: "NAME [--plain]", Short: "write what a service holds: a dump of pg_dump, or a snapshot in Redis's format", Example: "services:backup blogdb > blogdb.dump", Role: state.Operate, Min: 1, Max: 1, Run: servicesBackup,
 			Flags: func(f *pflag.FlagSet) { f.Bool("plain", false, "SQL in place of pg_dump's custom format") }},
 		{Name: "services:restore", Group: group, Usage: "NAME [--confirm NAME] < BACKUP", Short: "put a backup in place of what a service holds", Example: "services:restore blogdb --confirm blogdb < blogdb.dump", Role: state.Operate, Min: 1, Max: 1, Exits: []int{ExitNotConfirmed}, Run: servicesRestore,
@@ -68,6 +69,18 @@ func servicesDetach(ctx context.Context, c *Call) error {
 	}
 	c.say("-----> %s is detached from %s; its data stays", c.Args[0], c.App)
 	c.live(number)
+	return nil
+}
+
+func servicesUpgrade(ctx context.Context, c *Call) error {
+	if _, err := c.named(c.Args[0]); err != nil {
+		return err
+	}
+	rel, err := c.Pipeline.UpgradeService(ctx, c.request(), c.Args[0])
+	if err != nil {
+		return err
+	}
+	c.say("=====> %s v%d is live: %s", c.Args[0], rel.Number, rel.StorePath)
 	return nil
 }
 

@@ -44,13 +44,8 @@ func kindOf(a *state.App) (service.Kind, error) {
 // CreateService builds and starts a service. For is the user id of the app whose files ask for it, 0 where a person does. It
 // is there when its server takes work, or not at all.
 func (p *Pipeline) CreateService(ctx context.Context, r Request, kind service.Kind, name string, owner int) (*state.App, error) {
-	port, err := p.Supervisor.TakePort()
+	svc, err := p.Store.CreateService(name, r.By, state.Service{Kind: kind.Name, Owner: owner}, time.Now())
 	if err != nil {
-		return nil, err
-	}
-	svc, err := p.Store.CreateService(name, r.By, state.Service{Kind: kind.Name, Port: port, Owner: owner}, time.Now())
-	if err != nil {
-		p.Supervisor.FreePort(port)
 		return nil, err
 	}
 	leave, err := p.enter(ctx, r.Talk, svc.Name, &ticket{who: r.By, what: "services:create"})
@@ -60,6 +55,9 @@ func (p *Pipeline) CreateService(ctx context.Context, r Request, kind service.Ki
 	defer leave()
 	r.Talk.Step("Creating the service %s: %s", name, kind.Title)
 	if err := p.startService(ctx, r, svc, kind); err != nil {
+		if f, ok := errors.AsType[*Failure](err); ok && f.Why == "start failed" {
+			f.Mend = "nothing is left of the service; hop3 doctor says what this machine lacks"
+		}
 		return nil, errors.Join(err, p.removeService(context.WithoutCancel(ctx), svc))
 	}
 	return p.Store.App(svc.Name)
@@ -79,7 +77,10 @@ func (p *Pipeline) startService(ctx context.Context, r Request, svc *state.App, 
 		return err
 	}
 	a := activation{app: svc.Name, config: svc.Config, command: true, trusted: true}
-	if len(a.config) == 0 {
+	if svc.Service.Port == 0 { // as late as can be, so that nobody else takes it meanwhile
+		if svc, err = p.givePort(svc); err != nil {
+			return err
+		}
 		password := rand.Text()
 		r.Talk.Hide(map[string]string{"": password})
 		a.config = kind.Settings(svc.ServiceName(), password, svc.Service.Port)
@@ -88,6 +89,20 @@ func (p *Pipeline) startService(ctx context.Context, r Request, svc *state.App, 
 	a.release.By, a.release.Change = r.By, "service "+kind.Name
 	_, err = p.activate(context.WithoutCancel(ctx), r.Talk, a)
 	return err
+}
+
+// givePort gives a service the port that it keeps.
+func (p *Pipeline) givePort(svc *state.App) (*state.App, error) {
+	port, err := p.Supervisor.TakePort()
+	if err != nil {
+		return nil, err
+	}
+	return p.Store.Update(svc.Name, func(a *state.App) error {
+		service := *a.Service
+		service.Port = port
+		a.Service = &service
+		return nil
+	})
 }
 
 // DestroyService stops a service and removes its data. One that an app uses is a [*state.Conflict].
@@ -111,10 +126,14 @@ func (p *Pipeline) removeService(ctx context.Context, svc *state.App) error {
 	if err := p.Supervisor.Stop(ctx, svc.Name); err != nil {
 		return fmt.Errorf("stop %s: %w", svc.ServiceName(), err)
 	}
+	now, err := p.Store.App(svc.Name) // it may have its port by now
+	if err != nil {
+		return err
+	}
 	if err := p.Store.Destroy(svc.Name); err != nil {
 		return err
 	}
-	p.Supervisor.FreePort(svc.Service.Port)
+	p.Supervisor.FreePort(now.Service.Port)
 	return nil
 }
 

@@ -59,7 +59,7 @@ func (p *Pipeline) BackupService(ctx context.Context, name string, w io.Writer, 
 	if err != nil {
 		return err
 	}
-	if err := p.inService(ctx, svc, procman.RunSpec{Argv: append([]string{"sh", "/app/backup"}, args...), Out: w}); err != nil {
+	if err := p.inService(ctx, svc, procman.RunSpec{Argv: append([]string{"sh", "./backup"}, args...), Out: w}); err != nil {
 		return fmt.Errorf("back the service %s up: %w", name, err)
 	}
 	return nil
@@ -110,7 +110,29 @@ func (p *Pipeline) replaceData(ctx context.Context, r Request, svc *state.App, i
 
 // script runs a script of a service's kind.
 func (p *Pipeline) script(ctx context.Context, svc *state.App, in io.Reader, words ...string) error {
-	return p.inService(ctx, svc, procman.RunSpec{Argv: append([]string{"sh", "/app/" + words[0]}, words[1:]...), In: in})
+	return p.inService(ctx, svc, procman.RunSpec{Argv: append([]string{"sh", "./" + words[0]}, words[1:]...), In: in})
+}
+
+// UpgradeService builds a service from what the server's package set has now, and replaces its server if that is another
+// one. Apps see their connections end.
+func (p *Pipeline) UpgradeService(ctx context.Context, r Request, name string) (state.Release, error) {
+	svc, leave, err := p.serviceTurn(ctx, r, name, "services:upgrade")
+	if err != nil {
+		return state.Release{}, err
+	}
+	defer leave()
+	kind, err := kindOf(svc)
+	if err != nil {
+		return state.Release{}, err
+	}
+	if err := p.startService(ctx, r, svc, kind); err != nil {
+		return state.Release{}, err
+	}
+	if svc, err = p.Store.Service(name); err != nil {
+		return state.Release{}, err
+	}
+	rel, _ := svc.CurrentRelease() // it has one
+	return rel, nil
 }
 
 // halt stops the processes of a service and waits for their end, or starts them again. It needs the service's turn.
@@ -133,6 +155,6 @@ func (p *Pipeline) UseService(ctx context.Context, name string, spec procman.Run
 	if !ok {
 		return -1, &NotDeployed{name}
 	}
-	spec.Argv = append([]string{"sh", "/app/client"}, args...)
+	spec.Argv = append([]string{"sh", "./client"}, args...)
 	return p.Supervisor.Run(ctx, p.running(svc, rel), spec)
 }
