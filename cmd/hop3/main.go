@@ -58,6 +58,10 @@ func run(ctx context.Context, args []string, io stdio) int {
 	if args[0] == keepStoreCommand {
 		return tell(io.err, keepStoreMain(args[1:], io.err))
 	}
+	if args[0] == completeCommand {
+		complete(ctx, args[1:], io.out)
+		return exitDone
+	}
 	table := localCommands()
 	i := slices.IndexFunc(table, func(c localCommand) bool { return c.name == args[0] })
 	if i < 0 {

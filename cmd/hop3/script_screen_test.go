@@ -17,7 +17,7 @@ import (
 const maxScreen = 2 * time.Minute
 
 // screen open COLSxROWS ARG… calls the server in a terminal; the program that
-// is called is ssh, or hop3 where ARG begins with it. Then: screen sees RE, screen lacks RE,
+// is called is ssh, or hop3 or zsh where ARG begins with it. Then: screen sees RE, screen lacks RE,
 // screen types KEYS (with \r for Enter), screen is COLSxROWS, screen ends CODE,
 // screen hangs up.
 func screenCmd(ts *testscript.TestScript, _ bool, args []string) {
@@ -62,9 +62,12 @@ func screenSize(ts *testscript.TestScript, text string) (cols, rows int) {
 func (w *world) openScreen(ts *testscript.TestScript, size string, args []string) {
 	cols, rows := screenSize(ts, size)
 	var cmd *exec.Cmd
-	if len(args) > 0 && args[0] == "hop3" {
+	switch {
+	case len(args) > 0 && args[0] == "hop3":
 		cmd = w.prepare(ts, context.Background(), args[0], args[1:])
-	} else {
+	case len(args) > 0 && args[0] == "zsh":
+		cmd = w.prepare(ts, context.Background(), "zsh", []string{"-f"})
+	default:
 		options, _ := w.sshArgs(ts, nil)
 		options = options[:len(options)-1] // without a command there is no --
 		cmd = w.prepare(ts, context.Background(), "ssh", append(options, args...))

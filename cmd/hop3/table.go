@@ -28,9 +28,11 @@ func localCommands() []localCommand {
 		{"build", "[DIR]", "build a folder as a push would, print the store path", "build .", buildDir},
 		{"shell", "[DIR] [-- COMMAND…]", "the app's development shell: the toolchain of its build", "shell . -- npm test", devShell},
 		{"local", "[DIR] [TYPE…] [--port N]", "build a folder and run its processes here", "local . web worker", runLocal},
+		{"init", "[APP] [HOST]", "add the git remote of an app on a server, and say what comes next", "init blog deploy.example.com", initRemote},
 		{"doctor", "[--json]", "check this machine", "doctor", doctor},
 		{"admin", "add NAME [--role ROLE] < KEY.pub | list | remove NAME", "manage keys on the server's own machine", "admin add ann < ann.pub", admin},
 		{"packages", "list | update | prefetch STACK… | size STACK… | export [STACK…] | import", "the offline package set", "packages prefetch python", packageSet},
+		{"completion", "bash | fish | zsh", "print what a shell sources to complete commands, flags and apps", "completion bash", printCompletion},
 		{"version", "[--json]", "print the version", "version", printVersion},
 	}
 }

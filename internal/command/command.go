@@ -41,6 +41,7 @@ type Command struct {
 	Max     int   // -1: any number
 	Answers []any // zero values of the documents that --json writes, the usual one first; none: it has no --json
 	Exits   []int // exit codes beyond those that any command may end with
+	Live    bool  // shows more at a terminal than without one
 	Keys    bool  // reads what is typed at the caller's terminal, Ctrl-C included
 	Flags   func(*pflag.FlagSet)
 	Run     func(context.Context, *Call) error

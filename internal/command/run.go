@@ -31,6 +31,13 @@ func ReadsTerminal(args []string) bool {
 	return len(args) == 0 || c != nil && c.Keys // without a command it is the overview
 }
 
+// WantsTerminal reports whether a command line is of a command for which a
+// client at a terminal should ask for one.
+func WantsTerminal(args []string) bool {
+	c := find(args)
+	return c != nil && (c.Keys || c.Live)
+}
+
 func run(ctx context.Context, c *Call) error {
 	release, err := c.Pipeline.Current(c.App)
 	if err != nil {

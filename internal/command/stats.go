@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 
 func statsCommands() []*Command {
 	return []*Command{
-		{Name: "stats", Group: "processes", Usage: "[APP]", Short: "show what the processes use, and the app's requests", Role: state.View, App: OneApp, Answers: []any{statsAnswer{}}, Run: stats},
+		{Name: "stats", Group: "processes", Usage: "[APP]", Short: "show what the processes use, and the app's requests; in a terminal until Ctrl-C", Role: state.View, App: OneApp, Answers: []any{statsAnswer{}}, Live: true, Run: stats},
 	}
 }
 
@@ -45,38 +46,73 @@ type statsAnswer struct {
 }
 
 func stats(ctx context.Context, c *Call) error {
+	if c.Pty == nil || c.Pty.Term == dumb || c.JSON {
+		doc, err := c.sample(ctx, statsWindow)
+		if err != nil {
+			return err
+		}
+		return c.answer(doc, doc.tell)
+	}
+	ctx, stop := c.whileServing(ctx)
+	defer stop()
+	for window := statsWindow; ; window = time.Second {
+		doc, err := c.sample(ctx, window)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var screen bytes.Buffer
+		screen.WriteString("\x1b[H\x1b[J") // to the top, erase below (ECMA-48)
+		doc.tell(&screen)
+		_, _ = fmt.Fprintln(&screen, "Ctrl-C ends") // a buffer takes everything
+		if _, err := c.Out.Write(screen.Bytes()); err != nil {
+			return nil // the caller has gone
+		}
+	}
+}
+
+// sample measures what the app's processes use over a window of time.
+func (c *Call) sample(ctx context.Context, window time.Duration) (statsAnswer, error) {
 	before, began := map[int]int64{}, time.Now()
 	for _, u := range c.Procs.Usage(c.App) {
 		before[u.Pid] = u.CPUNanos
 	}
-	if len(before) > 0 {
+	if len(before) > 0 || window > statsWindow {
 		select { // cpu is a rate: it takes two looks
-		case <-time.After(statsWindow):
+		case <-time.After(window):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return statsAnswer{}, context.Cause(ctx)
 		}
 	}
 	now, took := c.Procs.Usage(c.App), time.Since(began)
-	list, rows := []usageJSON{}, [][]string{{"NAME", "PID", "RELEASE", "CPU", "CPU TIME", "MEMORY", "PIDS"}}
+	doc := statsAnswer{Version: 1, App: c.App, Processes: []usageJSON{}}
 	for _, u := range now {
 		j := asUsageJSON(u)
 		if old, ok := before[u.Pid]; ok {
 			j.CPUPercent = 100 * float64(u.CPUNanos-old) / float64(took)
 		}
-		list = append(list, j)
-		rows = append(rows, []string{j.Name, number(j.Pid), j.Release, fmt.Sprintf("%.1f %%", j.CPUPercent), fmt.Sprintf("%.1f s", j.CPUSeconds), deploy.BytesText(j.Memory), fmt.Sprint(j.Pids)})
+		doc.Processes = append(doc.Processes, j)
 	}
-	var r requestsJSON
 	if s, ok := c.Pipeline.Router.Stats(c.App); ok {
-		r = requestsJSON{Requests: s.Requests, Errors: s.Errors, InFlight: s.InFlight}
+		doc.Requests = requestsJSON{Requests: s.Requests, Errors: s.Errors, InFlight: s.InFlight}
 		if s.Requests > 0 {
-			r.MeanSeconds = s.Total.Seconds() / float64(s.Requests)
+			doc.Requests.MeanSeconds = s.Total.Seconds() / float64(s.Requests)
 		}
 	}
-	return c.answer(statsAnswer{1, c.App, list, r}, func(w io.Writer) {
-		table(w, rows)
-		_, _ = fmt.Fprintf(w, "requests: %d, %d failed, %d in flight, %.0f ms on average\n", r.Requests, r.Errors, r.InFlight, 1000*r.MeanSeconds) // a caller that cannot be told has gone
-	})
+	return doc, nil
+}
+
+// tell writes the answer for people.
+func (a statsAnswer) tell(w io.Writer) {
+	rows := [][]string{{"NAME", "PID", "RELEASE", "CPU", "CPU TIME", "MEMORY", "PIDS"}}
+	for _, j := range a.Processes {
+		rows = append(rows, []string{j.Name, number(j.Pid), j.Release, fmt.Sprintf("%.1f %%", j.CPUPercent), fmt.Sprintf("%.1f s", j.CPUSeconds), deploy.BytesText(j.Memory), fmt.Sprint(j.Pids)})
+	}
+	table(w, rows)
+	r := a.Requests
+	_, _ = fmt.Fprintf(w, "requests: %d, %d failed, %d in flight, %.0f ms on average\n", r.Requests, r.Errors, r.InFlight, 1000*r.MeanSeconds) // a caller that cannot be told has gone
 }
 
 func asUsageJSON(u procman.Usage) usageJSON {
