@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -45,13 +46,25 @@ func admin(_ context.Context, args []string, io stdio) error {
 	}
 	switch {
 	case args[0] == "add" && len(args) == 2:
-		return adminAdd(keys, args[1], *role, io)
+		return recorded(*data, "admin add", args[1]+" "+*role, adminAdd(keys, args[1], *role, io))
 	case args[0] == "list" && len(args) == 1:
 		return adminList(keys, io.out)
 	case args[0] == "remove" && len(args) == 2:
-		return keys.Remove(args[1])
+		return recorded(*data, "admin remove", args[1], keys.Remove(args[1]))
 	}
 	return usage
+}
+
+// recorded puts what was done to the keys beside the server into its events.
+func recorded(dir, what, detail string, err error) error {
+	if err != nil {
+		return err
+	}
+	who := "root"
+	if uid := os.Getuid(); uid != 0 {
+		who = fmt.Sprintf("uid %d", uid)
+	}
+	return state.RecordBeside(dir, state.Event{At: time.Now().UTC(), Who: who, What: "hop3 " + what, Detail: detail, Result: "ok"})
 }
 
 // A helpError asks for a command's flags to be shown.

@@ -8,6 +8,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -106,6 +107,8 @@ type Call struct {
 	Flags   *pflag.FlagSet
 	JSON    bool
 
+	detail string // for the events; what is only read is recorded if it has one
+
 	talk *deploy.Talk // of the request, once there is one: it knows the app's secrets
 }
 
@@ -122,7 +125,7 @@ func (s *Set) Run(ctx context.Context, session *Session, args []string) int {
 	if err != nil && ctx.Err() != nil {
 		err = &Cancelled{err}
 	}
-	if call != nil && call.Command != nil && call.Command.changes() {
+	if call != nil && call.Command != nil && (call.Command.changes() || call.detail != "") {
 		s.record(session, call, err)
 	}
 	return report(session, call, err)
@@ -136,6 +139,9 @@ func (s *Set) record(session *Session, call *Call, err error) {
 	switch {
 	case is[*Usage](err), is[*state.Invalid](err): // such an error may quote an operand, which may be a secret
 		result = fmt.Sprintf("refused with exit code %d", exitCode(err))
+	case is[*state.NotFound](err): // so may the name of what there is not
+		e, _ := errors.AsType[*state.NotFound](err)
+		result = "no such " + e.Kind
 	case err != nil:
 		result = err.Error()
 	}
@@ -143,8 +149,11 @@ func (s *Set) record(session *Session, call *Call, err error) {
 	if session.Remote != nil {
 		from = session.Remote.String()
 	}
+	if app, err := s.Store.App(call.App); err == nil { // what an app prints may stand in an error
+		result = deploy.Redact(app.Config, result)
+	}
 	// The operands are left out: they may hold settings.
-	e := state.Event{At: time.Now().UTC(), Who: session.Who, From: from, App: call.App, What: call.Command.Name, Result: result}
+	e := state.Event{At: time.Now().UTC(), Who: session.Who, From: from, App: call.App, What: call.Command.Name, Detail: call.detail, Result: result}
 	if err := s.Store.Record(e); err != nil {
 		_, _ = fmt.Fprintf(session.Err, " !     the event was not recorded: %v\n", err)
 	}

@@ -58,6 +58,9 @@ func config(_ context.Context, c *Call) error {
 	if reveal && !c.Key.May(state.Operate, c.App) {
 		return &Denied{Who: c.Who, What: "see the values of " + c.App, Needs: state.Operate.String()}
 	}
+	if reveal {
+		c.detail = "values shown"
+	}
 	shown := map[string]string{}
 	for k, v := range a.Config {
 		shown[k] = mask
@@ -179,6 +182,7 @@ func (c *Call) configure(ctx context.Context, set map[string]string, unset []str
 	if err != nil {
 		return err
 	}
+	c.detail = strings.Join(slices.Concat(slices.Sorted(maps.Keys(set)), unset), " ") // names only, and legal ones by now
 	if number > 0 {
 		c.say("=====> %s v%d is live", c.App, number)
 		return nil

@@ -28,6 +28,7 @@ type eventJSON struct {
 	From   string `json:"from"`
 	App    string `json:"app"`
 	What   string `json:"what"`
+	Detail string `json:"detail"`
 	Result string `json:"result"`
 }
 
@@ -74,12 +75,16 @@ func events(ctx context.Context, c *Call) error {
 }
 
 func asEventJSON(e state.Event) eventJSON {
-	return eventJSON{when(e.At), e.Who, e.From, e.App, e.What, e.Result}
+	return eventJSON{when(e.At), e.Who, e.From, e.App, e.What, e.Detail, e.Result}
 }
 
 // line is fit to be read while it scrolls by: its columns do not depend on other lines.
 func (e eventJSON) line() string {
-	return fmt.Sprintf("%s %-12s %-16s %-16s %s", e.At, e.Who, orDash(e.App), e.What, oneLine(e.Result))
+	what := e.What
+	if e.Detail != "" {
+		what += " " + oneLine(e.Detail)
+	}
+	return fmt.Sprintf("%s %-12s %-16s %-16s %s", e.At, e.Who, orDash(e.App), what, oneLine(e.Result))
 }
 
 type eventAnswer struct {

@@ -86,6 +86,9 @@ func (s *Set) git(ctx context.Context, session *Session, args []string, protocol
 		return refuse(&state.Invalid{What: err.Error(), Rule: hintText(err)})
 	}
 	if err := s.mayGit(session, service, name); err != nil {
+		if is[*Denied](err) {
+			s.record(session, &Call{App: name, Command: &Command{Name: "git push"}}, err)
+		}
 		return refuse(err)
 	}
 	repo, err := s.Pipeline.Repo(name)
@@ -111,7 +114,7 @@ func (s *Set) git(ctx context.Context, session *Session, args []string, protocol
 
 func (s *Set) deploy(ctx context.Context, session *Session, app string, p *receive.Push) error {
 	err := s.Pipeline.Push(ctx, app, session.Who, p)
-	call := &Call{App: app, Command: &Command{Name: "git push"}}
+	call := &Call{App: app, Command: &Command{Name: "git push"}, detail: p.New}
 	s.record(session, call, err)
 	return err
 }

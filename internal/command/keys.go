@@ -85,6 +85,10 @@ func keysAdd(_ context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
+	c.detail = fmt.Sprintf("%s %s %s", k.Name, asKeyJSON(k).Role, k.Fingerprint)
+	for _, app := range k.Apps {
+		c.detail += " " + app
+	}
 	if err := c.Store.Keys().Add(k); err != nil {
 		return err
 	}
@@ -135,6 +139,7 @@ func keysRemove(_ context.Context, c *Call) error {
 	if err := c.Store.Keys().Remove(c.Args[0]); err != nil {
 		return err
 	}
+	c.detail = c.Args[0]
 	c.say("-----> Removed the key %s", c.Args[0])
 	return nil
 }

@@ -58,6 +58,15 @@ func secretForms(settings map[string]string) []string {
 	return slices.Compact(forms)
 }
 
+// Redact masks the values of settings in a text.
+func Redact(settings map[string]string, text string) string {
+	var pairs []string
+	for _, v := range secretForms(settings) {
+		pairs = append(pairs, v, "********")
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
 // masked are the texts that the logs of a release's processes do not keep: its settings, but for those that builds may publish.
 func masked(app *state.App, rel state.Release) []string {
 	secret := maps.Clone(rel.Config)

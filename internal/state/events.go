@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -21,8 +22,11 @@ type Event struct {
 	From   string    `json:"from,omitempty"`
 	App    string    `json:"app,omitempty"`
 	What   string    `json:"what"`
-	Result string    `json:"result"` // "ok" or the error
+	Detail string    `json:"detail,omitempty"` // what about: a key's name and rights, a commit, names of settings
+	Result string    `json:"result"`           // "ok" or the error
 }
+
+const eventsFile = "events.jsonl"
 
 type eventLog struct {
 	mu   sync.Mutex
@@ -41,19 +45,30 @@ func openEventLog(path string) (*eventLog, error) {
 func (l *eventLog) close() error { return l.f.Close() }
 
 // Record appends an event and syncs it to the disk.
-func (s *Store) Record(e Event) error {
+func (s *Store) Record(e Event) error { return s.events.record(e) }
+
+func (l *eventLog) record(e Event) error {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
-	s.events.mu.Lock()
-	defer s.events.mu.Unlock()
-	if _, err := s.events.f.Write(append(b, '\n')); err != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := l.f.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
-	close(s.events.more)
-	s.events.more = make(chan struct{})
-	return s.events.f.Sync()
+	close(l.more)
+	l.more = make(chan struct{})
+	return l.f.Sync()
+}
+
+// RecordBeside appends an event to those in the data folder dir, whose server may be running: a line is written at once.
+func RecordBeside(dir string, e Event) error {
+	l, err := openEventLog(filepath.Join(dir, eventsFile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(giveToOwner(l.f, dir), l.record(e), l.close())
 }
 
 // next is closed at the next event.

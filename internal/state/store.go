@@ -88,7 +88,7 @@ func open(dir string) (*Store, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	s.events, err = openEventLog(filepath.Join(dir, "events.jsonl"))
+	s.events, err = openEventLog(filepath.Join(dir, eventsFile))
 	return s, err
 }
 
