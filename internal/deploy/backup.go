@@ -48,7 +48,7 @@ func (p *Pipeline) Backup(ctx context.Context, r Request, apps []string, data, k
 		return err
 	}
 	if keys {
-		list, err := p.Store.Keys().List()
+		list, err := p.Store.ExportKeys()
 		if err != nil {
 			return err
 		}

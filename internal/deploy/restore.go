@@ -9,10 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -58,7 +55,11 @@ func (p *Pipeline) Restore(ctx context.Context, r Request, o RestoreOptions, in 
 		return nil, fmt.Errorf("make a folder for the backup: %w", err)
 	}
 	defer os.RemoveAll(stage) //nolint:errcheck // swept at the next start
-	u := &unpacker{ctx: ctx, stage: stage, tar: tar.NewReader(&interruptible{ctx, in})}
+	room, err := p.room()
+	if err != nil {
+		return nil, err
+	}
+	u := &unpacker{ctx: ctx, stage: stage, room: room, tar: tar.NewReader(&interruptible{ctx, in})}
 	if err := u.index(); err != nil {
 		return nil, err
 	}
@@ -77,6 +78,12 @@ func (p *Pipeline) Restore(ctx context.Context, r Request, o RestoreOptions, in 
 	if err := u.rest(); err != nil {
 		return nil, err
 	}
+	var keys []state.Key
+	if o.Keys { // before anything is made
+		if keys, err = p.keysIn(filepath.Join(stage, backupKeys)); err != nil {
+			return nil, err
+		}
+	}
 	var done []Restored
 	for n, app := range u.head.Apps {
 		one, err := p.restoreApp(ctx, r, filepath.Join(stage, "apps", app), targets[n])
@@ -85,115 +92,7 @@ func (p *Pipeline) Restore(ctx context.Context, r Request, o RestoreOptions, in 
 		}
 		done = append(done, one)
 	}
-	if !o.Keys {
-		return done, nil
-	}
-	return done, p.restoreKeys(filepath.Join(stage, backupKeys))
-}
-
-// An unpacker reads a backup into a folder, from which nothing can lead out.
-type unpacker struct {
-	ctx   context.Context
-	stage string
-	tar   *tar.Reader
-	head  backupIndex
-}
-
-func (u *unpacker) index() error {
-	h, err := u.tar.Next()
-	if err != nil || h.Name != backupHead || h.Size > maxBackupJSON {
-		return &BackupError{"it does not begin with " + backupHead}
-	}
-	if err := json.NewDecoder(u.tar).Decode(&u.head); err != nil {
-		return &BackupError{backupHead + ": " + err.Error()}
-	}
-	if u.head.Version != backupVersion {
-		return &BackupError{fmt.Sprintf("version %d is not known", u.head.Version)}
-	}
-	for _, app := range u.head.Apps {
-		if err := state.CheckAppName(app); err != nil {
-			return &BackupError{err.Error()}
-		}
-	}
-	return nil
-}
-
-// targets are the names that the backup's apps get.
-func (u *unpacker) targets(name string) ([]string, error) {
-	if name == "" {
-		return slices.Clone(u.head.Apps), nil
-	}
-	if len(u.head.Apps) != 1 {
-		return nil, &BackupError{fmt.Sprintf("it holds %d apps: another name can be given to one only", len(u.head.Apps))}
-	}
-	return []string{name}, nil
-}
-
-func (u *unpacker) rest() error {
-	root, err := os.OpenRoot(u.stage)
-	if err != nil {
-		return fmt.Errorf("unpack backup: %w", err)
-	}
-	defer root.Close() //nolint:errcheck // all is written
-	for n := 0; ; n++ {
-		h, err := u.tar.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil && n > maxBackupEntries {
-			err = fmt.Errorf("more than %d entries", maxBackupEntries)
-		}
-		if cause := context.Cause(u.ctx); cause != nil {
-			return cause
-		}
-		if err != nil {
-			return &BackupError{err.Error()}
-		}
-		if err := u.entry(root, h); err != nil {
-			return fmt.Errorf("unpack %s: %w", h.Name, err)
-		}
-	}
-}
-
-func (u *unpacker) entry(root *os.Root, h *tar.Header) error {
-	name := path.Clean(h.Name)
-	if !filepath.IsLocal(name) || !u.known(name) {
-		return &BackupError{"it holds " + h.Name}
-	}
-	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return err
-	}
-	mode := fs.FileMode(h.Mode) & 0o777
-	switch h.Typeflag {
-	case tar.TypeDir:
-		if err := root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		return root.Chmod(name, mode|0o700)
-	case tar.TypeSymlink:
-		return root.Symlink(h.Linkname, name)
-	case tar.TypeReg:
-		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(f, u.tar)
-		return errors.Join(err, f.Close())
-	}
-	return &BackupError{fmt.Sprintf("%s has the type %q", h.Name, h.Typeflag)}
-}
-
-// known reports whether the entry belongs in a backup.
-func (u *unpacker) known(name string) bool {
-	if name == backupKeys {
-		return true
-	}
-	part := strings.SplitN(name, "/", 4)
-	if len(part) < 3 { // the folders themselves, as tar writes them
-		return part[0] == "apps" && (len(part) == 1 || slices.Contains(u.head.Apps, part[1]))
-	}
-	return part[0] == "apps" && slices.Contains(u.head.Apps, part[1]) &&
-		(slices.Contains([]string{backupRecord, backupRepo, backupPack}, part[2]) && len(part) == 3 || slices.Contains([]string{backupReleases, backupData}, part[2]))
+	return done, p.restoreKeys(keys)
 }
 
 // restoreApp makes an app of its unpacked parts.
@@ -346,15 +245,21 @@ func (p *Pipeline) revive(ctx context.Context, r Request, app *state.App) Restor
 	return done
 }
 
-// restoreKeys adds the keys of a backup whose names and keys the server does not have.
-func (p *Pipeline) restoreKeys(file string) error {
+// keysIn returns the keys of a backup, if it has some. Like an app's record they are a server's that this one trusts: whoever
+// changed the archive cannot add one.
+func (p *Pipeline) keysIn(file string) ([]state.Key, error) {
 	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
-	var keys []state.Key
-	if err := readBackup(file, &keys); err != nil {
-		return err
+	var sealed state.Portable
+	if err := readBackup(file, &sealed); err != nil {
+		return nil, err
 	}
+	return p.Store.ImportKeys(sealed)
+}
+
+// restoreKeys adds the keys whose names and keys the server does not have.
+func (p *Pipeline) restoreKeys(keys []state.Key) error {
 	for _, k := range keys {
 		var conflict *state.Conflict
 		if err := p.Store.Keys().Add(k); err != nil && !errors.As(err, &conflict) {

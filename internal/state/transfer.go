@@ -50,17 +50,45 @@ func (s *Store) Export(name string) (Portable, error) {
 	if err != nil {
 		return Portable{}, err
 	}
-	record, err := json.Marshal(file)
+	return s.portable(exportLabel, file)
+}
+
+// Labels bind the proof of an exported record to its purpose.
+const (
+	exportLabel = "export"
+	keysLabel   = "export/keys"
+)
+
+func (s *Store) portable(label string, v any) (Portable, error) {
+	record, err := json.Marshal(v)
 	if err != nil {
-		return Portable{}, fmt.Errorf("export %s: %w", name, err)
+		return Portable{}, fmt.Errorf("export: %w", err)
 	}
 	sum := sha256.Sum256(record)
-	seal, err := s.sealer.seal(exportLabel, sum[:])
+	seal, err := s.sealer.seal(label, sum[:])
 	return Portable{Version: appVersion, Key: s.sealer.id, Record: record, Seal: seal}, err
 }
 
-// exportLabel binds the proof of an exported record to its purpose.
-const exportLabel = "export"
+// ExportKeys returns who may call this server, for ImportKeys.
+func (s *Store) ExportKeys() (Portable, error) {
+	list, err := s.keys.List()
+	if err != nil {
+		return Portable{}, err
+	}
+	return s.portable(keysLabel, list)
+}
+
+// ImportKeys proves that a server that this one trusts has written the record, and returns its keys.
+func (s *Store) ImportKeys(p Portable) ([]Key, error) {
+	if _, err := s.prove(keysLabel, p); err != nil {
+		return nil, err
+	}
+	var list []Key
+	if err := json.Unmarshal(p.Record, &list); err != nil {
+		return nil, fmt.Errorf("import keys: %w", err)
+	}
+	return list, nil
+}
 
 // Import makes an app called name of a record, with a user id of its own. The app's folder may be there already, with
 // everything but the record. Domains that other apps have are left out. Errors are a *ForeignError, and as of Create.
@@ -92,21 +120,30 @@ func (s *Store) Import(name string, p Portable) (*App, error) {
 	return a, nil
 }
 
-// open proves and unseals a record.
-func (s *Store) open(p Portable) (*App, error) {
+// prove checks who has sealed a record, and that it was for this purpose.
+func (s *Store) prove(label string, p Portable) (*sealer, error) {
 	if p.Version != appVersion {
-		return nil, fmt.Errorf("import app: version %d is not known", p.Version)
+		return nil, fmt.Errorf("import: version %d is not known", p.Version)
 	}
 	sealer, err := s.trusted(p.Key)
 	if err != nil {
 		return nil, err
 	}
 	var sum []byte
-	if err := sealer.open(exportLabel, p.Seal, &sum); err != nil {
-		return nil, fmt.Errorf("import app: %w", err)
+	if err := sealer.open(label, p.Seal, &sum); err != nil {
+		return nil, fmt.Errorf("import: %w", err)
 	}
 	if got := sha256.Sum256(p.Record); !slices.Equal(got[:], sum) {
 		return nil, &Invalid{What: "the record in the backup is not the one that was sealed", Rule: "a backup is restored as backup wrote it"}
+	}
+	return sealer, nil
+}
+
+// open proves and unseals a record.
+func (s *Store) open(p Portable) (*App, error) {
+	sealer, err := s.prove(exportLabel, p)
+	if err != nil {
+		return nil, err
 	}
 	var f appFile
 	if err := json.Unmarshal(p.Record, &f); err != nil {
