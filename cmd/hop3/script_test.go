@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if code, ok := shim.Reexec(); ok {
 		os.Exit(code)
 	}
+	if os.Getenv(receiveEnv) != "" {
+		os.Exit(serveReceive(os.Args[1]))
+	}
 	testscript.Main(m, map[string]func(){"hop3": main})
 }
 
