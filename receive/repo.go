@@ -173,26 +173,12 @@ func (r *Repo) shallow() ([]string, error) {
 	return strings.Fields(string(b)), err
 }
 
-// manyPacks is when Consolidate acts: each push leaves one pack, and each pack costs every reader a little.
-const manyPacks = 50
-
-// Consolidate joins the packs of many small pushes; below fifty it does nothing. It may run beside
-// pushes and readers.
-func (r *Repo) Consolidate(ctx context.Context) error {
-	packs, err := filepath.Glob(filepath.Join(r.dir, "objects", "pack", "*.pack"))
-	if err != nil || len(packs) < manyPacks {
-		return err
-	}
-	_, err = r.view().run(ctx, "", "repack", "-d", "-q", "--geometric=2")
-	return err
-}
-
-// Sweep removes what pushes left behind that were under way when the server was killed. No push
-// may be under way.
+// Sweep removes what pushes and consolidations left behind that were under way when the server was killed. None may be
+// under way.
 func (r *Repo) Sweep() error {
 	left, err := filepath.Glob(filepath.Join(r.dir, quarantinePattern))
 	for _, dir := range left {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
-	return err
+	return errors.Join(err, r.sweepPacks())
 }

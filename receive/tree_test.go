@@ -220,32 +220,3 @@ func TestRepo_Sweep(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestRepo_Consolidate(t *testing.T) {
-	h := newHost(t)
-	parent := []string{}
-	old := zero
-	for i := range 50 {
-		f := obj{kind: 3, data: fmt.Sprint(i)}
-		tree := treeObj(treeEntry{"100644", "f", f})
-		c := commitObj(tree, parent...)
-		send := commands(wireCaps, old+" "+c.id()+" "+mainRef) + string(pack(c, tree, f))
-		if a := raw(t, h, send, true); a.err != nil || a.report[0] != "unpack ok" {
-			t.Fatalf("%+v", a)
-		}
-		parent, old = []string{c.id()}, c.id()
-	}
-	packs := func() int {
-		found, _ := filepath.Glob(filepath.Join(h.repo.Dir(), "objects", "pack", "*.idx"))
-		return len(found)
-	}
-	before := packs()
-	if err := h.repo.Consolidate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if after := packs(); before != 50 || after >= before {
-		t.Errorf("%d packs, then %d", before, after)
-	}
-	h.wantRef(mainRef, old)
-	h.fsck()
-}

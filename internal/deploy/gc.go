@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"hop3/internal/state"
 )
@@ -73,7 +74,7 @@ func (p *Pipeline) garbage(ctx context.Context) (Garbage, error) {
 
 // try is enter for who does not want to wait.
 func (q *queue) try(app string, t *ticket) (leave func(), free bool) {
-	t.ready = make(chan struct{})
+	t.ready, t.since = make(chan struct{}), time.Now()
 	if q.add(app, t) != "" {
 		q.leave(app, t)
 		return nil, false

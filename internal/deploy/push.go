@@ -50,6 +50,7 @@ func (p *Pipeline) Push(ctx context.Context, app, by string, push *receive.Push)
 		o.plan = &Preview{}
 	}
 	err := p.push(ctx, talk, app, by, push, o)
+	p.tidySoon(app)
 	if errors.Is(err, errPlanned) {
 		o.plan.tell(talk)
 	}

@@ -30,6 +30,7 @@ type ticket struct {
 	cancel    context.CancelCauseFunc // ends the wait
 	stop      context.CancelCauseFunc // ends the build; nil for what builds nothing
 	passed    bool                    // from here on it completes
+	yield     context.CancelFunc      // of what makes way for whoever comes; nil for all others
 	stopped   bool
 
 	talk *Talk         // of what builds: builds:attach listens to it
@@ -96,6 +97,9 @@ func (q *queue) add(app string, t *ticket) string {
 	}
 	l.waiting = append(l.waiting, t)
 	h := l.holder
+	if h.yield != nil {
+		h.yield()
+	}
 	return fmt.Sprintf("waiting for %s by %s, since %s", h.what, h.who, h.since.UTC().Format(time.TimeOnly+" UTC"))
 }
 

@@ -134,3 +134,21 @@ func TestQueue_StopsBuildsUntilTheyPass(t *testing.T) {
 		t.Errorf("%v is left", q.apps)
 	}
 }
+
+func TestQueue_TidyingYields(t *testing.T) {
+	var q queue
+	ctx, yield := context.WithCancel(t.Context())
+	leave, free := q.try("blog", &ticket{who: "the server", what: "tidying up", yield: yield})
+	if !free {
+		t.Fatal("the app is not free")
+	}
+	go func() { // what tidies stops as soon as it is told
+		<-ctx.Done()
+		leave()
+	}()
+	push, err := q.enter(t.Context(), "blog", &ticket{who: "ann", what: "a push", commit: "1111111aaa"}, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	push()
+}
