@@ -154,7 +154,7 @@ func choose(t *tree, p *Plan) error {
 		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)
 	}
 	if len(p.Processes) == 0 && p.Static == "" {
-		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried}, More: causes(t, p.Stack)}
+		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried, Choices: append(p.chosen, dockerStart(t)...)}, More: causes(t, p.Stack)}
 	}
 	return nil
 }

@@ -86,8 +86,9 @@ func (e *UnsupportedError) Hint() string {
 
 // A StartError is returned when the stack is known and nothing says how to start the app.
 type StartError struct {
-	Stack string
-	Tried []string
+	Stack   string
+	Tried   []string
+	Choices []string // hints: what could be started, when the tree says so
 }
 
 func (e *StartError) Error() string {
@@ -95,7 +96,12 @@ func (e *StartError) Error() string {
 }
 
 // Hint says what to do.
-func (e *StartError) Hint() string { return `add a Procfile with a line "web: COMMAND" and commit it` }
+func (e *StartError) Hint() string {
+	if len(e.Choices) > 0 {
+		return strings.Join(e.Choices, "\n")
+	}
+	return `add a Procfile with a line "web: COMMAND" and commit it`
+}
 
 // ErrorJSON returns err as `hop3 detect --json` prints it, one document with a final newline.
 func ErrorJSON(err error) []byte {

@@ -78,6 +78,19 @@ func pinFiles() []string {
 	}
 }
 
+// dockerStart is the line of a Procfile that does what the Dockerfile does, nil if it cannot be told.
+func dockerStart(t *tree) []string {
+	f := t.first("Dockerfile", "Containerfile", "dockerfile")
+	if f == "" {
+		return nil
+	}
+	command := dockerCommand(string(t.source(f)))
+	if command == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s starts it by this command; if that fits, add this line to a Procfile: web: %s", f, clip(command))}
+}
+
 // containerHints says what becomes of the files of container tools.
 func containerHints(t *tree) []string {
 	var hints []string

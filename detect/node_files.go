@@ -177,6 +177,9 @@ func monorepoBuild(t *tree, p *Plan, pkg packageJSON) (command, why string) {
 	if t.has("nx.json") && pkg.depends("nx") {
 		return "nx run-many -t build", "nx.json"
 	}
+	if t.has("lerna.json") && pkg.depends("lerna") {
+		return "lerna run build", "lerna.json"
+	}
 	if len(p.Node.Steps) == 0 && pkg.depends("typescript") && t.has("tsconfig.json") && strings.HasPrefix(pkg.Main, "dist/") && !t.has(pkg.Main) {
 		return "tsc", "main " + pkg.Main + " and tsconfig.json"
 	}

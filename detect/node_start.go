@@ -31,12 +31,17 @@ func startNode(t *tree, p *Plan, pkg packageJSON) error {
 	case start != "" && pkg.depends("@nestjs/core") && strings.HasPrefix(start, "nest ") && pkg.Scripts["start:prod"] != "":
 		p.start("web", short+" run start:prod", pkg.file+" scripts.start:prod")
 		return nil
-	case start != "" && !(s.dir != "" && devServer(start)):
+	case start != "" && !(s.dir != "" && devServer(start)) && !nxServer(start):
 		p.start("web", startCommand(short), pkg.file+" scripts.start")
 		return nil
 	}
 	if startFile(t, p, pkg, short) {
 		return nil
+	}
+	if s.dir == "" || !hasPages(t) {
+		if ok, err := startMember(t, p, pkg); ok || err != nil {
+			return err
+		}
 	}
 	if s.dir != "" {
 		p.Static, p.SPA = s.dir, s.routes
@@ -46,8 +51,7 @@ func startNode(t *tree, p *Plan, pkg packageJSON) error {
 		}
 		return nil
 	}
-	startFramework(t, p, pkg)
-	return nil
+	return startFramework(t, p, pkg)
 }
 
 // startCommand runs scripts.start; only bun calls that "bun run".
@@ -80,18 +84,18 @@ func startFile(t *tree, p *Plan, pkg packageJSON, manager string) bool {
 }
 
 // startFramework starts what the build of a framework leaves behind.
-func startFramework(t *tree, p *Plan, pkg packageJSON) {
+func startFramework(t *tree, p *Plan, pkg packageJSON) error {
 	builds := pkg.Scripts["build"] != ""
 	switch {
 	case pkg.depends("nuxt"):
 		p.start("web", "node .output/server/index.mjs", "nuxt")
 	case pkg.depends("@sveltejs/adapter-node"):
 		p.start("web", "node build", "@sveltejs/adapter-node")
-	case pkg.depends("@sveltejs/kit"):
+	case pkg.depends("@sveltejs/kit") && pkg.depends("svelte-adapter-bun"):
 		p.start("web", "node build", "@sveltejs/kit")
-		if !pkg.depends("svelte-adapter-bun") {
-			p.warn("@sveltejs/adapter-auto builds no server here: depend on @sveltejs/adapter-node and name it in svelte.config.js")
-		}
+	case pkg.depends("@sveltejs/kit"):
+		return &UnsupportedError{What: "SvelteKit without an adapter that builds a server", Evidence: pkg.file,
+			Fix: "depend on @sveltejs/adapter-node and name it in svelte.config.js instead of adapter-auto; @sveltejs/adapter-static where all pages can be built ahead"}
 	case pkg.depends("@astrojs/node"):
 		p.start("web", "node ./dist/server/entry.mjs", "@astrojs/node")
 	case pkg.depends("next") && builds:
@@ -102,17 +106,41 @@ func startFramework(t *tree, p *Plan, pkg packageJSON) {
 		p.start("web", "remix-serve ./build/server/index.js", "@remix-run/serve")
 	case pkg.depends("@tanstack/react-start", "@tanstack/solid-start") && pkg.depends("nitro", "nitropack", "@tanstack/nitro-v2-vite-plugin", "vinxi"):
 		p.start("web", "node .output/server/index.mjs", "tanstack start")
+	case pkg.depends("@tanstack/react-start", "@tanstack/solid-start"):
+		return startTanstack(t, p, pkg)
 	case pkg.depends("@nestjs/core"):
 		p.start("web", "node dist/main", "nest")
 	case pkg.depends("@angular/ssr"):
 		p.start("web", "node "+shellWord(path.Join(angularOutput(t), "server/server.mjs")), "@angular/ssr")
 	case builds && strings.HasPrefix(path.Clean(pkg.Main), "dist/"):
 		p.start("web", "node "+shellWord(path.Clean(pkg.Main)), pkg.file+" main, which the build makes")
-	case t.has("turbo.json") && pkg.depends("turbo"):
-		p.start("web", "turbo run start", "turbo.json")
 	default:
 		p.try("the output of a framework (nuxt, sveltekit, astro, next, remix, nest, vite, …)")
 	}
+	return nil
+}
+
+// startTanstack serves what TanStack Start builds when no plug-in makes it a server: a handler, and a folder of files. srvx,
+// on which the framework itself is built, serves both.
+func startTanstack(t *tree, p *Plan, pkg packageJSON) error {
+	hoisted := p.Node.Manager != "pnpm" && p.Node.Manager != "yarn-berry" // others let an app run what its packages depend on
+	locked := slices.ContainsFunc(p.Node.Tarballs, func(tb Tarball) bool { return tb.Name == "srvx" })
+	switch {
+	case pkg.depends("@cloudflare/vite-plugin", "@netlify/vite-plugin-tanstack-start"):
+		return &UnsupportedError{What: "TanStack Start built for another platform", Evidence: pkg.file,
+			Fix: "for hop3 build it without the plug-in of Cloudflare or Netlify: add nitro to the plug-ins of vite.config.ts and to the dependencies"}
+	case pkg.depends("srvx") || hoisted && (locked || p.Node.Resolve):
+		p.start("web", "srvx serve --prod --static ../client --host $HOST --port $PORT --entry dist/server/server.js", "tanstack start without nitro")
+		return nil
+	}
+	return &UnsupportedError{What: "TanStack Start without a server", Evidence: pkg.file,
+		Fix: "add srvx to the dependencies, which serves what it builds, or nitro to them and to the plug-ins of vite.config.ts"}
+}
+
+// nxServer reports whether a start script runs Nx's servers for development.
+func nxServer(script string) bool {
+	w := strings.Fields(strings.TrimPrefix(script, "npx "))
+	return len(w) > 1 && w[0] == "nx" && (w[1] == "serve" || w[1] == "dev")
 }
 
 // proposeRelease names the command that brings a database up to date; it is the author's to run it.

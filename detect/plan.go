@@ -57,6 +57,7 @@ type Plan struct {
 	JVM      *JVMFacts     `json:"-"`
 
 	tried  []string
+	chosen []string          // hints: how each of the apps of the tree is chosen
 	places map[string]string // the lines of what the plan names as sources
 	nested *Evidence         // why the app's folder was chosen when nobody named it
 
