@@ -11,7 +11,8 @@ export CGO_ENABLED ?= 0
 .PHONY: build setup demo test test-all check bench bench-router fuzz clean
 
 build: ## the hop3 binary: static, no cgo
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o hop3 ./cmd/hop3
+	$(GO) build -trimpath -ldflags '-s -w' -o internal/slim/program.bin ./internal/slim/program
+	$(GO) build -trimpath -tags slim -ldflags '$(LDFLAGS)' -o hop3 ./cmd/hop3
 
 setup: ## installs nix, git, ssh, curl and nix's build users where they are missing
 	@.ci/setup
@@ -50,4 +51,4 @@ fuzz: ## each fuzz test for FUZZTIME
 	done
 
 clean:
-	rm -f hop3
+	rm -f hop3 internal/slim/program.bin

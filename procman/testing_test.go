@@ -43,8 +43,8 @@ func runTests(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "init")
-	build := exec.Command("go", "build", "-o", dir, "./testdata/app", "./testdata/init")
+	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "program")
+	build := exec.Command("go", "build", "-o", dir, "./testdata/app", "hop3/internal/slim/program")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in a closure without a C library
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build test app: %v\n%s", err, out)

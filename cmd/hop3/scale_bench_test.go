@@ -83,8 +83,12 @@ func seed(b *testing.B, n int) *fleet {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		b.Fatal(err)
 	}
-	for out, pkg := range map[string]string{w.exe: ".", filepath.Join(store, "bin", "app"): "../../procman/testdata/app"} {
-		build := exec.Command("go", "build", "-o", out, pkg)
+	for _, args := range [][]string{
+		{"-o", filepath.Join(store, "bin", "app"), "../../procman/testdata/app"},
+		{"-ldflags", "-s -w", "-o", "../../internal/slim/program.bin", "../../internal/slim/program"}, // as make build does it
+		{"-tags", "slim", "-ldflags", "-s -w", "-o", w.exe, "."},
+	} {
+		build := exec.Command("go", append([]string{"build"}, args...)...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			b.Fatalf("build: %v\n%s", err, out)
@@ -206,12 +210,17 @@ func (w *fleet) pids(b *testing.B, text string) []string {
 // shims is what a shim of the fleet holds for itself, in MB: its share of what many of them map counts with it.
 func (w *fleet) shims(b *testing.B) float64 {
 	sum, n := 0.0, 0
-	for _, text := range w.pids(b, "hop3-shim") {
-		exe, err := os.Readlink("/proc/" + text + "/exe")
-		if pid, perr := strconv.Atoi(text); perr == nil && err == nil && exe == w.exe {
-			sum += memory(b, pid, "Pss")
-			n++
+	for _, text := range w.pids(b, "bin/app\x00web") {
+		stat, err := os.ReadFile("/proc/" + text + "/stat") // the app's parent is its shim
+		if err != nil {
+			b.Fatal(err)
 		}
+		parent, err := strconv.Atoi(strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[1])
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += memory(b, parent, "Pss")
+		n++
 	}
 	return sum / float64(max(n, 1))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"hop3/internal/config"
 	"hop3/internal/deploy"
 	"hop3/internal/metrics"
+	"hop3/internal/slim"
 	"hop3/internal/state"
 	"hop3/procman"
 	"hop3/procman/netns"
@@ -186,9 +188,13 @@ func newSupervisor(c config.Config, router *proxy.Router, network *netns.Network
 	if err := unix.Sysinfo(&machine); err != nil {
 		return nil, fmt.Errorf("look at the machine's memory: %w", err)
 	}
+	exe, err := slim.Executable()
+	if err != nil {
+		log.WithError(err).Warn("shims are hop3 itself, and larger")
+	}
 	return procman.New(procman.Options{
 		SwapMemory: int64(machine.Totalram) * int64(machine.Unit) / 100 * int64(c.SwapMemory),
-		Exe:        sandbox.Executable(), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Network: network, Log: log,
+		Exe:        cmp.Or(exe, sandbox.Executable()), Router: router, Ports: procman.PortRange{From: c.Ports.First, To: c.Ports.Last}, Isolation: isolation, Network: network, Log: log,
 		Defaults: sandbox.Limits{MemoryBytes: int64(c.Memory), CPUMillis: int64(c.CPU), Pids: int64(c.Pids)},
 	}), nil
 }

@@ -39,8 +39,8 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "init")
-	build := exec.Command("go", "build", "-o", dir, "../../procman/testdata/app", "../../procman/testdata/init")
+	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "program")
+	build := exec.Command("go", "build", "-o", dir, "../../procman/testdata/app", "hop3/internal/slim/program")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in a closure without a C library
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build test app: %v\n%s", err, out)
