@@ -44,14 +44,24 @@ func mountSockets(s *Spec, _ bool) error {
 		if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
 			return fail("make "+socketsDir, err)
 		}
-		if st, err := os.Lstat(k.Dir); err == nil && !st.IsDir() { // its server may have put anything there
-			return fail("show the service "+k.Name, unix.ENOTDIR)
+		if err := os.Mkdir(dst, 0o755); err != nil {
+			return fail("make /"+dst, err)
 		}
-		if err := bindPath(k.Dir, dst, frozen); err != nil {
+		if err := bindFolder(k.Dir, dst); err != nil {
 			return fail("show the service "+k.Name, err)
 		}
 	}
 	return nil
+}
+
+// bindFolder shows a folder whose place belongs to its server, which may put a link to anywhere there: none is followed.
+func bindFolder(src, dst string) error {
+	fd, err := unix.Open(src, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	return bind(fmt.Sprintf("/proc/self/fd/%d", fd), dst, frozen)
 }
 
 // forward passes connections to the ports of Spec.Sockets on to the sockets, where the sandbox has a network of its own. Who

@@ -58,6 +58,14 @@ func TestSockets(t *testing.T) {
 	if out, _ := output(t, s); !strings.Contains(out, "read-only file system") {
 		t.Errorf("the server's folder can be written: %s", out)
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/etc", link); err != nil {
+		t.Fatal(err)
+	}
+	s.Sockets = []sandbox.Socket{{Name: "db", Dir: link, File: "sock"}}
+	if _, err := sandbox.Run(t.Context(), sandbox.Executable(), s, sandbox.Stdio{}); err == nil || !strings.Contains(err.Error(), "show the service db") {
+		t.Errorf("a link is followed: %v", err)
+	}
 	for _, bad := range []sandbox.Socket{{Name: "..", Dir: dir, File: "sock"}, {Name: "db", Dir: "x", File: "sock"}, {Name: "db", Dir: dir, File: "../sock"}} {
 		s.Sockets = []sandbox.Socket{bad}
 		if err := s.Validate(true); err == nil {
