@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +26,7 @@ func admin(_ context.Context, args []string, io stdio) error {
 	set.Usage = func() {}
 	data := set.String("data", "", "the server's folder (as server.toml says, else "+config.Default().Data+")")
 	file := set.String("config", config.DefaultFile, "the server's TOML file")
+	asJSON := set.Bool("json", false, "answer as one JSON document (list)")
 	role := set.String("role", state.Admin.String(), "admin, operate, deploy or view")
 	if err := set.Parse(args); err != nil {
 		return asUsage(set, err)
@@ -48,7 +51,7 @@ func admin(_ context.Context, args []string, io stdio) error {
 	case args[0] == "add" && len(args) == 2:
 		return recorded(*data, "admin add", args[1]+" "+*role, adminAdd(keys, args[1], *role, io))
 	case args[0] == "list" && len(args) == 1:
-		return adminList(keys, io.out)
+		return adminList(keys, *asJSON, io.out)
 	case args[0] == "remove" && len(args) == 2:
 		return recorded(*data, "admin remove", args[1], keys.Remove(args[1]))
 	}
@@ -104,18 +107,32 @@ func adminAdd(keys *state.Keys, name, roleName string, stdio stdio) error {
 	return err
 }
 
-func adminList(keys *state.Keys, w io.Writer) error {
+// adminKey is a key in the answer of admin list --json; its keys are some of those of `keys --json`.
+type adminKey struct {
+	Name        string   `json:"name"`
+	Role        string   `json:"role"`
+	Apps        []string `json:"apps"`
+	Fingerprint string   `json:"fingerprint"`
+}
+
+func adminList(keys *state.Keys, asJSON bool, w io.Writer) error {
 	list, err := keys.List()
 	if err != nil {
 		return err
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	out := []adminKey{}
 	for _, k := range list {
-		apps := "all"
-		if len(k.Apps) > 0 {
-			apps = strings.Join(k.Apps, ",")
-		}
-		if _, err := fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", k.Name, k.Role, apps, k.Fingerprint); err != nil {
+		out = append(out, adminKey{k.Name, k.Role.String(), append([]string{}, k.Apps...), k.Fingerprint})
+	}
+	if asJSON {
+		return json.NewEncoder(w).Encode(struct {
+			Version int        `json:"version"`
+			Keys    []adminKey `json:"keys"`
+		}{1, out})
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, k := range out {
+		if _, err := fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", k.Name, k.Role, cmp.Or(strings.Join(k.Apps, ","), "all"), k.Fingerprint); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func localCommands() []localCommand {
 		{"local", "[DIR] [TYPE…] [--port N]", "build a folder and run its processes here", "local . web worker", runLocal},
 		{"init", "[APP] [HOST]", "add the git remote of an app on a server, and say what comes next", "init blog deploy.example.com", initRemote},
 		{"doctor", "[--json]", "check this machine", "doctor", doctor},
-		{"admin", "add NAME [--role ROLE] < KEY.pub | list | remove NAME", "manage keys on the server's own machine", "admin add ann < ann.pub", admin},
+		{"admin", "add NAME [--role ROLE] < KEY.pub | list [--json] | remove NAME", "manage keys on the server's own machine", "admin add ann < ann.pub", admin},
 		{"packages", "list | update | prefetch STACK… | size STACK… | export [STACK…] | import", "the offline package set", "packages prefetch python", packageSet},
 		{"completion", "bash | fish | zsh", "print what a shell sources to complete commands, flags and apps", "completion bash", printCompletion},
 		{"version", "[--json]", "print the version", "version", printVersion},

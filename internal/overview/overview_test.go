@@ -206,7 +206,7 @@ func TestRates(t *testing.T) {
 	if got := fmt.Sprint(r.perSecond, r.cores, r.memory); got != "[10 20 0] [0.5 0.5 0.5] [10 10 10 10]" {
 		t.Error(got)
 	}
-	if got := spark([]float64{0, 1, 2, 4}, 6); got != "  ▁▃▅█" {
+	if got := spark([]float64{0, 1, 2, 4}, 6, 1); got != "  ▁▃▅█" {
 		t.Errorf("%q", got)
 	}
 	for range 2 * history {

@@ -68,9 +68,13 @@ func last(list []float64) float64 {
 // bars are the levels of a sparkline.
 var bars = []rune("▁▂▃▄▅▆▇█")
 
-// spark draws the newest values, width at most, against their maximum. What
-// was not measured yet is blank.
-func spark(list []float64, width int) string {
+// steady is the top of memory's curve, in maxima: what does not change much
+// stands half way up, not as a block.
+const steady = 2
+
+// spark draws the newest values, width at most, against headroom times their
+// maximum. What was not measured yet is blank.
+func spark(list []float64, width int, headroom float64) string {
 	if width <= 0 {
 		return ""
 	}
@@ -81,7 +85,7 @@ func spark(list []float64, width int) string {
 	list = list[max(0, len(list)-width):]
 	top := 0.0
 	for _, v := range list {
-		top = max(top, v)
+		top = max(top, headroom*v)
 	}
 	for i, v := range list {
 		level := 0

@@ -89,10 +89,11 @@ func (m *model) appRow(a *App, chosen bool, l layout) string {
 	}
 	line := mark + style.Render(fit(clean(a.Name), l.name)) + " " + stateStyle(a.State).Render(fit(a.State, stateCols)) + " " + fit(dash(a.Release), releaseCols) + right(fmt.Sprint(len(a.Processes)), procsCols)
 	texts := []string{fmt.Sprintf("%.0f", last(r.perSecond)), percent(last(r.cores)), size(last(r.memory))}
+	headroom := []float64{1, 1, steady}
 	for i, list := range [][]float64{r.perSecond, r.cores, r.memory}[:l.values] {
 		line += " " + right(texts[i], values[i].width)
 		if l.curve > 0 {
-			line += " " + r.style(i).Render(spark(list, l.curve))
+			line += " " + r.style(i).Render(spark(list, l.curve, headroom[i]))
 		}
 	}
 	return line
