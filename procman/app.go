@@ -150,7 +150,7 @@ func (r *Release) dataFolder() error {
 		return nil
 	}
 	if _, err := os.Stat(r.DataDir); err == nil {
-		return nil // its owner may be what the operator wants
+		return r.volumes() // its owner may be what the operator wants
 	}
 	if err := os.MkdirAll(r.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data folder of app %s: %w", r.App, err)
@@ -160,7 +160,7 @@ func (r *Release) dataFolder() error {
 			return fmt.Errorf("give data folder to app %s: %w", r.App, err)
 		}
 	}
-	return nil
+	return r.volumes()
 }
 
 // changed publishes the app's state and writes its record. Owner only.

@@ -105,8 +105,11 @@ func New(o Options) *Supervisor {
 
 // PrivateNetwork tells whether processes have networks of their own, in which every web process has the same port.
 func (s *Supervisor) PrivateNetwork() bool {
-	return s.o.Network != nil && s.o.Isolation != IsolationNone
+	return s.o.Network != nil && s.Isolated()
 }
+
+// Isolated tells whether processes run in sandboxes.
+func (s *Supervisor) Isolated() bool { return s.o.Isolation != IsolationNone }
 
 // app returns the named app, with its owner goroutine running.
 func (s *Supervisor) app(name string) (*app, error) {

@@ -42,7 +42,15 @@ func storage(ctx context.Context, c *Call) error {
 		list = append(list, s)
 		rows = append(rows, []string{s.App, deploy.BytesText(s.Releases), deploy.BytesText(s.Data), deploy.BytesText(s.Logs), deploy.BytesText(s.Repository)})
 	}
-	return c.answer(storageAnswer{1, list}, func(w io.Writer) { table(w, rows) })
+	return c.answer(storageAnswer{1, list}, func(w io.Writer) {
+		table(w, rows)
+		if len(list) != 1 {
+			return
+		}
+		for _, v := range list[0].Volumes {
+			_, _ = fmt.Fprintf(w, "volume %s at %s: %s, in /data/%s\n", v.Name, v.Path, deploy.BytesText(v.Bytes), v.Name) // a caller that cannot be told has gone
+		}
+	})
 }
 
 type gcAnswer struct {

@@ -254,7 +254,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
 		URL: p.URL(app.Name), Maintenance: maintenancePage(app),
 	}
-	run.Sockets = p.sockets(app)
+	run.Sockets, run.Port, run.Mounts = p.sockets(app), rel.Port, mounts(rel, run.DataDir)
 	for _, t := range rel.Processes {
 		run.Processes = append(run.Processes, procman.Process{
 			Type: t.Type, Command: t.Command, StopSignal: t.StopSignal, StopTimeout: t.StopTimeout, Exclusive: t.Exclusive,

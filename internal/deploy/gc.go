@@ -89,11 +89,19 @@ type Storage struct {
 	Data       int64  `json:"data"`       // /data of its processes
 	Logs       int64  `json:"logs"`       // of its processes and builds
 	Repository int64  `json:"repository"` // its code
+
+	Volumes []VolumeStorage `json:"volumes"` // part of Data
+}
+
+// VolumeStorage is what a volume of the current release takes, in bytes.
+type VolumeStorage struct {
+	state.Volume
+	Bytes int64 `json:"bytes"`
 }
 
 // Storage measures an app.
 func (p *Pipeline) Storage(ctx context.Context, app *state.App) (Storage, error) {
-	s := Storage{App: app.Name}
+	s := Storage{App: app.Name, Volumes: []VolumeStorage{}}
 	dir := p.Store.AppDir(app.Name)
 	var paths []string
 	for _, r := range app.Releases {
@@ -118,6 +126,14 @@ func (p *Pipeline) Storage(ctx context.Context, app *state.App) (Storage, error)
 			return s, err
 		}
 		*part.to += n
+	}
+	rel, _ := app.CurrentRelease() // without one it has no volumes
+	for _, v := range rel.Volumes {
+		n, err := diskUsage(ctx, filepath.Join(dir, "data", v.Name))
+		if err != nil {
+			return s, err
+		}
+		s.Volumes = append(s.Volumes, VolumeStorage{v, n})
 	}
 	return s, nil
 }

@@ -72,6 +72,8 @@ func fill(rel *state.Release, plan detect.Plan, built nixtmpl.Build) {
 		}
 	}
 	rel.StartTimeout, rel.Watch = m.StartTimeout, m.Watch
+	rel.Port = m.Port
+	rel.Volumes, _ = volumesOf(m.Volumes) // checkPlaces has refused what is wrong
 	rel.Cron = nil
 	for _, c := range m.Cron {
 		rel.Cron = append(rel.Cron, state.Cron{Name: c.Name, Schedule: c.Schedule, Command: c.Command, Overlap: c.Overlap, Timeout: c.Timeout})
@@ -154,12 +156,8 @@ func checkManifest(p detect.Plan) error {
 	}
 	var what string
 	switch {
-	case len(m.Volumes) > 0:
-		what = "[[volumes]]; /data is kept for every app"
 	case m.Build.Builder != "":
 		what = "[build] builder"
-	case m.Port != 0:
-		what = "a [port] of its own; it has to listen on $PORT"
 	case len(m.Nix.Inputs) > 0:
 		what = "[nix] inputs"
 	default:

@@ -241,7 +241,7 @@ func (p *Pipeline) detect(ctx context.Context, talk *Talk, src source) (detect.P
 		}
 		talk.Line("%s", line)
 	}
-	return plan, checkManifest(plan)
+	return plan, errors.Join(checkManifest(plan), p.checkPlaces(plan.Manifest))
 }
 
 // checkLFS refuses files that Git LFS left out. It looks at the size of each file, which is cheap only in a folder.

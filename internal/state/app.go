@@ -85,6 +85,8 @@ type Release struct {
 	Processes      []Process         `json:"processes,omitempty"`
 	Formation      map[string]int    `json:"formation,omitempty"` // defaults of the app's own files
 	Cron           []Cron            `json:"cron,omitempty"`
+	Port           int               `json:"port,omitempty"` // that the web processes insist on, 0 for none
+	Volumes        []Volume          `json:"volumes,omitempty"`
 	Static         string            `json:"static,omitempty"`
 	SPA            bool              `json:"spa,omitempty"` // what Static misses is answered by its index.html
 	ReleaseCommand string            `json:"release_command,omitempty"`
@@ -98,6 +100,12 @@ type Release struct {
 
 	// Config is the app's settings at the time, encrypted at rest.
 	Config map[string]string `json:"-"`
+}
+
+// A Volume is a folder of the app's data that its processes also see at Path.
+type Volume struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
 }
 
 // A Process is one process type of a release.

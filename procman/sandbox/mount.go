@@ -21,7 +21,7 @@ const (
 // detached, so that it is never visible without them; kernels before 5.12 get
 // the older two calls.
 func bind(src, dst string, attr uint64) error {
-	fd, err := detach(src, attr)
+	fd, err := detach(src, attr, 0)
 	if errors.Is(err, unix.ENOSYS) {
 		return bindOld(src, dst, attr)
 	}
@@ -33,8 +33,8 @@ func bind(src, dst string, attr uint64) error {
 }
 
 // detach makes a mount of src that has no place yet.
-func detach(src string, attr uint64) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, src, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+func detach(src string, attr uint64, flags uint) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, src, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|flags)
 	if err != nil {
 		return -1, err
 	}

@@ -32,7 +32,7 @@ func takeMounts(mounts []Mount) ([]place, error) {
 		}
 		if err == nil {
 			p.dir = st.IsDir()
-			p.fd, err = detach(m.From, attr)
+			p.fd, err = detach(m.From, attr, unix.AT_SYMLINK_NOFOLLOW) // its owner may change it at any time
 		}
 		if err != nil {
 			return nil, fail("mount "+m.To+" from "+m.From, err)

@@ -206,8 +206,10 @@ func (s *Spec) Validate(root bool) error {
 	if s.Cgroup != "" && (path.IsAbs(s.Cgroup) || path.Clean(s.Cgroup) != s.Cgroup || strings.HasPrefix(s.Cgroup, "..")) {
 		return fmt.Errorf("check sandbox: cgroup name %q is not a clean relative path", s.Cgroup)
 	}
-	if err := s.checkPlaces(); err != nil {
-		return err
+	for _, m := range s.Mounts {
+		if err := m.Check(); err != nil {
+			return err
+		}
 	}
 	for _, w := range append(append([]string{s.App, s.Name, s.Hostname}, s.Argv...), s.Env...) {
 		if strings.ContainsRune(w, 0) {
@@ -224,18 +226,16 @@ var (
 	reserved = []string{"/proc", "/dev", "/sys", "/etc"}
 )
 
-// checkPlaces says what is wrong with the mounts.
-func (s *Spec) checkPlaces() error {
-	for _, m := range s.Mounts {
-		for _, p := range []string{m.From, m.To} {
-			if !path.IsAbs(p) || path.Clean(p) != p || p == "/" || strings.ContainsRune(p, 0) {
-				return fmt.Errorf("check sandbox: mounted path %q is not a clean absolute path", p)
-			}
+// Check says what is wrong with the mount's paths.
+func (m Mount) Check() error {
+	for _, p := range []string{m.From, m.To} {
+		if !path.IsAbs(p) || path.Clean(p) != p || p == "/" || strings.ContainsRune(p, 0) {
+			return fmt.Errorf("check sandbox: mounted path %q is not a clean absolute path", p)
 		}
-		for _, t := range append([]string{"/nix", "/bin", "/usr"}, reserved...) {
-			if m.To == t || strings.HasPrefix(m.To, t+"/") || strings.HasPrefix(t, m.To+"/") {
-				return fmt.Errorf("check sandbox: nothing can be mounted at %s: it collides with %s", m.To, t)
-			}
+	}
+	for _, t := range append([]string{"/nix", "/bin", "/usr"}, reserved...) {
+		if m.To == t || strings.HasPrefix(m.To, t+"/") || strings.HasPrefix(t, m.To+"/") {
+			return fmt.Errorf("check sandbox: nothing can be mounted at %s: it collides with %s", m.To, t)
 		}
 	}
 	return nil
