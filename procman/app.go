@@ -212,7 +212,7 @@ func (a *app) point() {
 
 // route is where the requests for release r go, given what is live. Owner only.
 func (a *app) route(r *Release) proxy.Route {
-	rt := proxy.Route{App: a.name(), Hosts: r.Hosts, Hold: a.hold, Maintenance: r.Maintenance}
+	rt := proxy.Route{App: a.name(), Hosts: r.Hosts, Hold: a.hold, Maintenance: r.Maintenance, MaxBody: r.MaxBody, ResponseTimeout: r.ResponseTimeout}
 	if r.serves() {
 		rt.Static = &proxy.Static{Dir: filepath.Join(r.StorePath, "app", r.Static), Tag: filepath.Base(r.StorePath), SPA: r.SPA}
 		return rt

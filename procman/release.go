@@ -72,6 +72,9 @@ type Release struct {
 
 	// Maintenance, when not empty, is what visitors read in place of the app; its processes run on.
 	Maintenance string
+	// MaxBody and ResponseTimeout are the router's limits for the app; see proxy.Route.
+	MaxBody         int64
+	ResponseTimeout time.Duration
 }
 
 // Process is one line of the Procfile with its settings.

@@ -134,6 +134,9 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 	}
 	s.access = procman.NewAccessLog(func(app string) string { return filepath.Join(store.AppDir(app), "logs") })
 	routing := proxy.Options{Log: log, AccessLog: s.access.Line}
+	for _, n := range c.TrustedProxies {
+		routing.TrustedProxies = append(routing.TrustedProxies, n.Prefix)
+	}
 	if err := s.openCerts(&routing); err != nil {
 		return nil, err
 	}
@@ -151,7 +154,7 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 		Version: version, Domain: c.Domain, Observe: s.metrics.Deployed, MinFree: int64(c.MinFree), KeepReleases: c.Releases, Builds: c.Builds, OSV: c.OSV,
 	})
 	s.commands = &command.Set{
-		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs,
+		Store: store, Pipeline: s.pipeline, Procs: s.procs, Version: version, Started: time.Now(), Packages: set.name, Certs: s.certs, ParseSize: config.ParseSize,
 		Git: &receive.Server{Ingester: ingester(c), Limits: receive.Limits{PackBytes: int64(c.MaxPushSize)}},
 	}
 	s.commands.Doctor = s.checkRunning

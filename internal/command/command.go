@@ -68,6 +68,8 @@ type Set struct {
 	Started  time.Time
 	Packages string // the package set that builds use
 	Doctor   func(context.Context) []Check
+	// ParseSize reads a number of bytes as the server's configuration does: "10MiB".
+	ParseSize func(text string) (int64, error)
 
 	noCreate atomic.Bool
 }

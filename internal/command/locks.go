@@ -19,7 +19,7 @@ func lockCommands() []*Command {
 		{Name: "maintenance:on", Group: "routing", Usage: "[APP] [--message MESSAGE]", Short: "show visitors a page instead of the app, which runs on", Example: "maintenance:on blog --message 'Back at noon'", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict}, Run: maintenanceOn,
 			Flags: func(f *pflag.FlagSet) { f.StringP("message", "m", "", "what visitors read") }},
 		{Name: "maintenance:off", Group: "routing", Usage: "[APP]", Short: "show visitors the app again", Role: state.Operate, App: OneApp, Exits: []int{ExitConflict}, Run: maintenanceOff},
-		{Name: "git:set", Group: "routing", Usage: "[APP] deploy-branch NAME", Short: "make pushes to another branch deploy; without NAME: main or master", Example: "git:set blog deploy-branch production", Role: state.Operate, App: OneApp, Min: 1, Max: 2, Exits: []int{ExitConflict}, Run: gitSet},
+		{Name: "git:set", Group: "routing", Usage: "[APP] deploy-branch|max-body|response-timeout [VALUE]", Short: "set the branch that deploys, or a limit of the router; without VALUE: the default", Example: "git:set blog deploy-branch production", Role: state.Operate, App: OneApp, Min: 1, Max: 2, Exits: []int{ExitConflict}, Run: gitSet},
 	}
 }
 
@@ -73,26 +73,5 @@ func maintenanceOff(ctx context.Context, c *Call) error {
 		return err
 	}
 	c.say("=====> %s is open to visitors again", c.App)
-	return nil
-}
-
-func gitSet(ctx context.Context, c *Call) error {
-	if c.Args[0] != "deploy-branch" {
-		return &state.NotFound{Kind: "git setting", Name: c.Args[0], Near: "deploy-branch"}
-	}
-	branch := ""
-	if len(c.Args) == 2 {
-		branch = strings.TrimPrefix(c.Args[1], "refs/heads/")
-		if err := state.CheckBranch(branch); err != nil {
-			return err
-		}
-	}
-	if err := c.Pipeline.SetDeployBranch(ctx, c.request(), branch); err != nil {
-		return err
-	}
-	if branch == "" {
-		branch = "main or master"
-	}
-	c.say("-----> Pushes to %s deploy %s", branch, c.App)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"regexp"
 	"strconv"
@@ -61,9 +62,11 @@ type Config struct {
 	// The authority that certifies names when acme_email is set: its
 	// directory ("" is Let's Encrypt), and for a private one a file with the
 	// certificate of who vouches for that.
-	ACMEDirectory string   `toml:"acme_directory"`
-	ACMECA        string   `toml:"acme_ca"`
-	HSTS          Duration `toml:"hsts"` // how long browsers are told to use https only, 0 for not at all
+	ACMEDirectory string `toml:"acme_directory"`
+	ACMECA        string `toml:"acme_ca"`
+	// TrustedProxies are the proxies before this server whose word on the client is taken.
+	TrustedProxies []Network `toml:"trusted_proxies"`
+	HSTS           Duration  `toml:"hsts"` // how long browsers are told to use https only, 0 for not at all
 
 	// Where the package set is fetched from; empty: as the machine's own
 	// clients (apt, npm, go, pip) are set up.
@@ -307,5 +310,21 @@ func (d *Duration) UnmarshalText(b []byte) error {
 		return fmt.Errorf("%q is not a duration: want text like \"30m\"", b)
 	}
 	*d = Duration(v)
+	return nil
+}
+
+// A Network is a range of addresses, written "10.0.0.0/8" or as one address.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads a range or an address.
+func (n *Network) UnmarshalText(b []byte) (err error) {
+	if a, err := netip.ParseAddr(string(b)); err == nil && a.Zone() == "" {
+		n.Prefix = netip.PrefixFrom(a, a.BitLen())
+		return nil
+	}
+	if n.Prefix, err = netip.ParsePrefix(string(b)); err != nil {
+		return fmt.Errorf("%q is not a network: want one like \"10.0.0.0/8\", or an address", b)
+	}
+	n.Prefix = n.Masked()
 	return nil
 }

@@ -43,6 +43,7 @@ func TestLoad_Errors(t *testing.T) {
 		"bad address":      {args: []string{"--http", "8080"}, want: "--http \"8080\" is not an address"},
 		"unknown flag":     {args: []string{"--colour"}, want: "unknown flag: --colour"},
 		"operand":          {args: []string{"now"}, want: "takes no operand"},
+		"bad network":      {text: "trusted_proxies = [\"10.0.0.0/33\"]\n", want: "is not a network"},
 		"hsts alone":       {text: "hsts = \"8760h\"\n", want: "hsts without --https"},
 		"bad hsts":         {text: "hsts = \"a year\"\n", want: "\"a year\" is not a duration"},
 		"acme alone":       {args: []string{"--acme-email", "ann@example.com"}, want: "--acme-email without --https"},

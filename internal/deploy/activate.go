@@ -252,7 +252,7 @@ func (p *Pipeline) running(app *state.App, rel state.Release) procman.Release {
 		UID:       app.UID,
 		DataDir:   filepath.Join(dir, "data"), LogDir: filepath.Join(dir, "logs"), RunDir: p.runDir(app.Name), JobDir: p.JobDir(app.Name),
 		StartTimeout: rel.StartTimeout, DrainTimeout: rel.DrainTimeout,
-		URL: p.URL(app.Name), Maintenance: maintenancePage(app),
+		URL: p.URL(app.Name), Maintenance: maintenancePage(app), MaxBody: app.MaxBody, ResponseTimeout: app.ResponseTimeout,
 	}
 	run.Sockets, run.Port, run.Mounts = p.sockets(app), rel.Port, mounts(rel, run.DataDir)
 	for _, t := range rel.Processes {

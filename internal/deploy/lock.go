@@ -112,6 +112,25 @@ func (p *Pipeline) SetMaintenance(ctx context.Context, r Request, mark *state.Ma
 	return p.adjust(ctx, r, nil, func(a *state.App) { a.Maintenance = mark })
 }
 
+// SetMaxBody bounds the bodies of requests for the app, in bytes; 0 does not.
+func (p *Pipeline) SetMaxBody(ctx context.Context, r Request, n int64) error {
+	return p.setRouting(ctx, r, func(a *state.App) { a.MaxBody = n })
+}
+
+// SetResponseTimeout bounds how long the app may take to begin an answer; 0 is the router's default.
+func (p *Pipeline) SetResponseTimeout(ctx context.Context, r Request, d time.Duration) error {
+	return p.setRouting(ctx, r, func(a *state.App) { a.ResponseTimeout = d })
+}
+
+func (p *Pipeline) setRouting(ctx context.Context, r Request, change func(*state.App)) error {
+	_, leave, err := p.turn(ctx, r, "a change of limits")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return p.adjust(ctx, r, nil, change)
+}
+
 // SetDeployBranch makes pushes to another branch deploy; "" is main or
 // master, whichever is there.
 func (p *Pipeline) SetDeployBranch(ctx context.Context, r Request, branch string) error {

@@ -29,8 +29,12 @@ type App struct {
 	LastRelease  int            `json:"last_release"`           // highest number ever used
 	Pushed       string         `json:"pushed,omitempty"`       // commit of the last push that became live; the branch points to it
 	RenamedFrom  string         `json:"renamed_from,omitempty"` // while something still goes by the old name
-	Lock         *Mark          `json:"lock,omitempty"`         // by apps:lock: releases, settings and scale stay as they are
-	Maintenance  *Mark          `json:"maintenance,omitempty"`  // by maintenance:on: visitors get a page instead of the app
+	// MaxBody is the largest request body in bytes, 0 for no limit; ResponseTimeout how long the app may take to begin
+	// its answer, 0 for the router's default.
+	MaxBody         int64         `json:"max_body,omitempty"`
+	ResponseTimeout time.Duration `json:"response_timeout,omitempty"`
+	Lock            *Mark         `json:"lock,omitempty"`        // by apps:lock: releases, settings and scale stay as they are
+	Maintenance     *Mark         `json:"maintenance,omitempty"` // by maintenance:on: visitors get a page instead of the app
 
 	Service  *Service     `json:"service,omitempty"`  // what it gives to others; nil for an app of somebody's own
 	Attached []Attachment `json:"attached,omitempty"` // the services that it uses, in the order in which they came

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type exchange struct {
 	id     string
 	host   string // as the table knows it
 	app    *app   // nil until the host is known
+
+	patience time.Duration // with the app, until its response begins
 
 	backend string // name of the last backend tried
 	status  int    // as sent to the client; 0 for nothing yet
@@ -114,6 +117,7 @@ func (x *exchange) current() *route {
 // forward lets a backend answer. It returns the route to try instead if the
 // table was swapped before one of rt could be claimed or reached.
 func (x *exchange) forward(rt *route) (instead *route) {
+	x.patience = cmp.Or(rt.ResponseTimeout, x.router.limits.ResponseHeader)
 	var avoid *Backend
 	for {
 		var b *Backend
@@ -221,7 +225,7 @@ func dialFailure(ctx context.Context, err error) *failure {
 func (x *exchange) roundTrip(c *upConn, rt *route) (reusable bool, fail *failure) {
 	if x.begun != nil {
 		x.begun = nil
-		c.awaitHead(x.start, x.router.limits.ResponseHeader)
+		c.awaitHead(x.start, x.patience)
 		return x.answer(c, nil, false)
 	}
 	expect := x.writeHead(c.bw)
@@ -240,13 +244,13 @@ func (x *exchange) roundTrip(c *upConn, rt *route) (reusable bool, fail *failure
 	var s *sender
 	switch n := x.req.ContentLength; {
 	case n == 0 || skipBody:
-		c.awaitHead(x.start, x.router.limits.ResponseHeader)
+		c.awaitHead(x.start, x.patience)
 	case n > 0 && n <= inlineBody:
 		s = newSender(x, c, rt.MaxBody)
 		if s.send(); s.err != nil {
 			return false, x.bodyFailure(c, s)
 		}
-		c.awaitHead(time.Now(), x.router.limits.ResponseHeader)
+		c.awaitHead(time.Now(), x.patience)
 	default:
 		c.setDeadline(time.Time{}) // the sender sets one when the body is sent
 		s = newSender(x, c, rt.MaxBody)

@@ -127,7 +127,7 @@ func (x *exchange) rareTransport(b *Backend, kind rarity) *http.Transport {
 		DisableCompression:    true,
 		IdleConnTimeout:       l.UpstreamIdle,
 		MaxIdleConnsPerHost:   maxIdleConns,
-		ResponseHeaderTimeout: l.ResponseHeader,
+		ResponseHeaderTimeout: x.patience,
 	}
 	t.Protocols = new(http.Protocols)
 	if kind == grpc {

@@ -137,3 +137,14 @@ func TestBackend_DialsByItsFunction(t *testing.T) {
 		t.Errorf("%d connections for two requests", dials)
 	}
 }
+
+func TestRoute_ResponseTimeout(t *testing.T) {
+	f := startFront(t, Options{})
+	b := rawApp(t, "web.1", func(_ net.Conn, br *bufio.Reader) {
+		for readRequest(br) != nil { // never an answer
+		}
+	})
+	f.point(t, Route{Backends: []*Backend{b}, ResponseTimeout: 50 * time.Millisecond})
+	res, _ := f.get(t, "/")
+	wantStatus(t, res, 504)
+}

@@ -54,7 +54,7 @@ func (s *sender) begin() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.answered {
-			_ = s.c.c.SetReadDeadline(time.Now().Add(s.x.router.limits.ResponseHeader)) // else closed, which the read says
+			_ = s.c.c.SetReadDeadline(time.Now().Add(s.x.patience)) // else closed, which the read says
 		}
 	}()
 }

@@ -30,6 +30,8 @@ type Route struct {
 	Maintenance string
 	// MaxBody is the largest request body in bytes; 0 is without limit.
 	MaxBody int64
+	// ResponseTimeout, when positive, takes the place of Limits.ResponseHeader.
+	ResponseTimeout time.Duration
 }
 
 // HostTakenError reports that Point was asked for a host of another app.
