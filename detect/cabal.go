@@ -57,6 +57,7 @@ func parseCabal(file string, src []byte) (*cabalSection, error) {
 			stack = stack[:len(stack)-1]
 		}
 		s := stack[len(stack)-1].section
+		fieldIndent = -1
 		if strings.Trim(text, "{}") == "" {
 			continue // braces around what the layout says too
 		}
@@ -65,7 +66,6 @@ func parseCabal(file string, src []byte) (*cabalSection, error) {
 			fieldIndent = indent
 			continue
 		}
-		fieldIndent = -1
 		m := cabalStanza.FindStringSubmatch(strings.TrimRight(text, "{ \t"))
 		if m == nil {
 			return nil, &ParseError{File: file, Line: n, Msg: fmt.Sprintf("%q is neither a field nor the head of a stanza", clip(text))}

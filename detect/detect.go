@@ -154,16 +154,20 @@ func choose(t *tree, p *Plan) error {
 		p.Evidence = append([]Evidence{*p.nested}, p.Evidence...)
 	}
 	if len(p.Processes) == 0 && p.Static == "" {
-		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried, Choices: append(p.chosen, dockerStart(t)...)}, More: causes(t, p.Stack)}
+		return &StackError{Stack: p.Stack, Err: &StartError{Stack: p.Stack, Tried: p.tried, Choices: append(p.chosen, dockerStart(t)...)}, More: append(misspelt(t, pinFiles()), gitignored(t, []string{"Procfile", "hop3.toml"})...)}
 	}
 	return nil
 }
 
 // causes are what in the tree may be why the plan of a stack failed.
 func causes(t *tree, stack string) []string {
-	files := pinFiles()
+	files := []string{"Procfile", "hop3.toml"}
 	for _, c := range clues()[stack] {
-		files = append(files, c.files...)
+		for _, f := range c.files {
+			if c.weight >= weightLock { // a version pin that is not there stops nothing
+				files = append(files, f)
+			}
+		}
 	}
 	return append(misspelt(t, pinFiles()), gitignored(t, files)...)
 }

@@ -78,12 +78,13 @@ func planDotnet(t *tree, p *Plan) error {
 			return err
 		} else if program {
 			facts.Projects = append(facts.Projects, DotnetProject{File: q.file, Assembly: q.assembly(), Framework: framework, Web: q.sdk == "Microsoft.NET.Sdk.Web", why: q.why()})
-			if asked.version == "" {
-				asked = request{framework, q.file}
-			}
 			facts.Framework = max(facts.Framework, framework)
 		}
 		facts.Packages = facts.Packages || len(q.packages) > 0
+	}
+	facts.dropHelpers()
+	if len(facts.Projects) > 0 {
+		asked = request{facts.Projects[0].Framework, facts.Projects[0].File}
 	}
 	pin, err := globalJSON(t)
 	if err != nil {
@@ -94,6 +95,17 @@ func planDotnet(t *tree, p *Plan) error {
 		return err
 	}
 	return startDotnet(p)
+}
+
+// dropHelpers leaves out the programs that build or test the servers beside them.
+func (f *DotnetFacts) dropHelpers() {
+	if !slices.ContainsFunc(f.Projects, func(d DotnetProject) bool { return d.Web }) {
+		return
+	}
+	f.Projects = slices.DeleteFunc(f.Projects, func(d DotnetProject) bool {
+		dir := path.Dir(d.File)
+		return !d.Web && (sideFolder(dir) || dir == "build" || strings.HasPrefix(dir, "build/"))
+	})
 }
 
 // readProjects reads the projects and those that they refer to, sorted by file.

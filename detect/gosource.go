@@ -65,14 +65,15 @@ func skipGo(dir string) bool {
 	return false
 }
 
-// sideProgram reports whether a program is an example or a tool of the developers beside the app.
+// sideProgram reports whether a program is an example, a test or a tool of the developers beside the app.
 func sideProgram(dir string) bool {
-	top, _, _ := strings.Cut(dir, "/")
-	switch top {
-	case "example", "examples", "_examples", "tools", "scripts", "hack", "test", "tests":
-		return true
+	for part := range strings.SplitSeq(dir, "/") {
+		switch part {
+		case "_examples", "hack", "testing", "internal":
+			return true
+		}
 	}
-	return strings.HasPrefix(dir, "internal/tools")
+	return sideFolder(dir)
 }
 
 // follow collects the imports of the programs and of the module's packages that they reach.

@@ -6,6 +6,7 @@ import (
 )
 
 func FuzzParseCabal(f *testing.F) {
+	f.Add([]byte("A\n A:\n}\n  0")) // a brace ends the field
 	f.Add([]byte("name: a\nexecutable b {\n  build-depends:\n    base >=4 && <5,\n -- c\n    d:{e,f} ^>= {1, 2}\n  if os(linux)\n    build-depends: g\n}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		root, err := parseCabal("x.cabal", data)

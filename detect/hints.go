@@ -40,7 +40,8 @@ func unknown(t *tree) *UnknownError {
 	if t.dirs["vendor/bundle"] {
 		e.Hints = append(e.Hints, "vendor/bundle/ says Ruby, but there is no Gemfile")
 	}
-	e.Hints = append(e.Hints, gitignored(t, manifests())...)
+	byHand := slices.DeleteFunc(manifests(), func(f string) bool { return path.Ext(f) == ".lock" }) // *.lock is in many a .gitignore
+	e.Hints = append(e.Hints, gitignored(t, byHand)...)
 	for _, dir := range appDirs(t) {
 		e.Hints = append(e.Hints, fmt.Sprintf("the app seems to be in %s/: set root = %q under [build] in hop3.toml", dir, dir))
 	}
@@ -113,7 +114,7 @@ func containerHints(t *tree) []string {
 // dockerCommand is the command of the last CMD or ENTRYPOINT line that stands alone, as a shell would write it; "" if none does.
 func dockerCommand(src string) string {
 	var cmd, entry string
-	for l := range strings.Lines(src) {
+	for l := range strings.Lines(strings.ReplaceAll(src, "\\\n", " ")) { // the CMD of a HEALTHCHECK goes on its line
 		word, rest, _ := strings.Cut(strings.TrimSpace(l), " ")
 		rest = strings.TrimSpace(rest)
 		if strings.HasPrefix(rest, "[") {

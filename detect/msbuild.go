@@ -157,28 +157,40 @@ func isProject(file string) bool {
 	return slices.Contains([]string{".csproj", ".fsproj", ".vbproj"}, path.Ext(file))
 }
 
-// inherit takes in what Directory.Build.props of the project's folders say, the nearest one only, as MSBuild does.
+// inherit takes in what Directory.Build.props and Directory.Packages.props of the project's folders say, of each the nearest
+// one only, as MSBuild does.
 func (p *msbuildProject) inherit(t *tree) error {
-	for dir := path.Dir(p.file); ; dir = path.Dir(dir) {
-		if f := path.Join(dir, "Directory.Build.props"); t.has(f) {
-			data, err := t.read(f)
-			if err != nil {
-				return err
+	for _, name := range []string{"Directory.Build.props", "Directory.Packages.props"} {
+		f := nearestAbove(t, path.Dir(p.file), name)
+		if f == "" {
+			continue
+		}
+		data, err := t.read(f)
+		if err != nil {
+			return err
+		}
+		props, err := parseMSBuild(f, data)
+		if err != nil {
+			return err
+		}
+		for k, v := range props.properties {
+			if _, own := p.properties[k]; !own {
+				p.properties[k] = v
 			}
-			props, err := parseMSBuild(f, data)
-			if err != nil {
-				return err
-			}
-			for k, v := range props.properties {
-				if _, own := p.properties[k]; !own {
-					p.properties[k] = v
-				}
-			}
-			p.packages = append(p.packages, props.packages...)
-			return nil
+		}
+		p.packages = append(p.packages, props.packages...)
+	}
+	return nil
+}
+
+// nearestAbove is the file of that name in a folder or the nearest of those around it, "" if there is none.
+func nearestAbove(t *tree, dir, name string) string {
+	for ; ; dir = path.Dir(dir) {
+		if f := path.Join(dir, name); t.has(f) {
+			return f
 		}
 		if dir == "." {
-			return nil
+			return ""
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,7 @@ func runtime(name string, requests []request, fallback string) Runtime {
 		case q.version == "":
 		case r.Version == "":
 			r.Version, r.From = q.version, q.from
+		case q.version == r.Version && q.from == r.From || slices.Contains(r.Losers, Loser{From: q.from, Version: q.version}):
 		default:
 			r.Losers = append(r.Losers, Loser{From: q.from, Version: q.version})
 		}
