@@ -172,6 +172,22 @@ func TestRaw_GoodPushes(t *testing.T) {
 	}
 }
 
+// git index-pack is still there for who asks for it.
+func TestRaw_GitIngester(t *testing.T) {
+	h := newHost(t)
+	h.server.Ingester = receive.GitIngester{}
+	c, objs := app(file("f"))
+	push := commands(wireCaps, create(c.id()))
+	if a := raw(t, h, push+string(pack(objs[0], objs[1])), true); !strings.Contains(strings.Join(a.report, "; "), "ng refs/heads/main") {
+		t.Errorf("a push without its file: %+v", a)
+	}
+	if a := raw(t, h, push+string(pack(objs...)), true); a.err != nil || fmt.Sprint(a.report) != "[unpack ok ok refs/heads/main]" {
+		t.Errorf("%+v", a)
+	}
+	h.wantRef(mainRef, c.id())
+	h.fsck()
+}
+
 func TestRaw_BadPushesLeaveNothing(t *testing.T) {
 	for _, c := range badPushes() {
 		for _, half := range []bool{true, false} {

@@ -37,7 +37,10 @@ func (o obj) raw() string {
 
 func (o obj) id() string { return hex.EncodeToString([]byte(o.raw())) }
 
-func (o obj) encode() []byte {
+func (o obj) encode() []byte { return o.encodeWith(zlib.NewWriter(nil)) }
+
+// encodeWith uses a writer again, which costs more to make than all else here.
+func (o obj) encodeWith(z *zlib.Writer) []byte {
 	size := len(o.data)
 	if o.size != 0 {
 		size = o.size
@@ -50,7 +53,7 @@ func (o obj) encode() []byte {
 	}
 	b.WriteByte(c)
 	b.WriteString(o.base)
-	z := zlib.NewWriter(&b)
+	z.Reset(&b)
 	z.Write([]byte(o.data)) // a bytes.Buffer takes everything
 	z.Close()
 	return b.Bytes()

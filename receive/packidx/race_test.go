@@ -1,0 +1,5 @@
+//go:build race
+
+package packidx_test
+
+const raceEnabled = true
