@@ -18,14 +18,23 @@ import (
 // a sandbox with so many closure paths, against a plain exec of it in the same run.
 func BenchmarkStart(b *testing.B) {
 	needRoot(b)
-	for _, n := range []int{50, 300, 1000} {
-		b.Run(fmt.Sprintf("paths=%d", n), func(b *testing.B) { benchmarkStart(b, n) })
+	for _, level := range []string{"bare", "root", "network"} {
+		for _, n := range []int{1, 50, 300, 1000} {
+			if level == "bare" && n > 1 {
+				continue // it has no closure
+			}
+			b.Run(fmt.Sprintf("%s/paths=%d", level, n), func(b *testing.B) { benchmarkStart(b, level, n) })
+		}
 	}
 }
 
-func benchmarkStart(b *testing.B, paths int) {
+func benchmarkStart(b *testing.B, level string, paths int) {
 	dir := b.TempDir()
 	s := spec("true")
+	s.Bare, s.PrivateNetwork = level == "bare", level == "network"
+	if s.Bare {
+		s.Dir = "/"
+	}
 	for i := range paths - 1 {
 		p := filepath.Join(dir, fmt.Sprintf("%04d-package", i))
 		if err := os.Mkdir(p, 0o755); err != nil {

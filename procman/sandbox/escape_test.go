@@ -254,7 +254,21 @@ func TestEscape_Network(t *testing.T) {
 	if out, _ := output(t, s); out != "<nil>\n" {
 		t.Errorf("on the host's network: %s", out)
 	}
+	quiet, err := net.Listen("unix", fmt.Sprintf("@hop3-escape-%d", os.Getpid())) // belongs to a network namespace too
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer quiet.Close()
 	s.PrivateNetwork = true
+	a := s
+	a.Argv = []string{inmate, "ask", "unix", quiet.Addr().String()}
+	if out, _ := output(t, a); !strings.Contains(out, "connection refused") {
+		t.Errorf("the abstract socket of another: %s", out)
+	}
+	a.Argv = []string{inmate, "dial", "169.254.169.254:80"}
+	if out, _ := output(t, a); !strings.Contains(out, "unreachable") {
+		t.Errorf("the metadata address: %s", out)
+	}
 	if out, _ := output(t, s); !strings.Contains(out, "connection refused") {
 		t.Errorf("on a network of its own: %s", out)
 	}

@@ -78,6 +78,17 @@ var attempts = map[string]func() error{
 	"sysfs":            func() error { _, err := os.ReadDir("/sys/kernel"); return err },
 	"raise priority":   func() error { return syscall.Setpriority(syscall.PRIO_PROCESS, 0, -5) },
 	"core dumps":       coreDumps,
+	"unshare network":  func() error { return onThread(func() error { return unix.Unshare(unix.CLONE_NEWNET) }) },
+	"unshare cgroup":   func() error { return onThread(func() error { return unix.Unshare(unix.CLONE_NEWCGROUP) }) },
+	"forward packets":  func() error { return openFile("/proc/sys/net/ipv4/ip_forward", os.O_WRONLY) },
+	"unlimited pids":   func() error { return openFile("/proc/sys/kernel/pid_max", os.O_WRONLY) },
+	"tun device":       func() error { return openFile("/dev/net/tun", os.O_RDWR) },
+	"open mem":         func() error { return openFile("/dev/mem", os.O_RDONLY) },
+	"cgroup files":     func() error { _, err := os.ReadDir("/sys/fs/cgroup"); return err },
+	"oom immunity":     func() error { return os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0) },
+	"pid1 cwd":         func() error { _, err := os.ReadDir("/proc/1/cwd"); return err },
+	"fanotify":         func() error { return raw(unix.SYS_FANOTIFY_INIT, 0, 0, 0) },
+	"io_uring enter":   func() error { return raw(unix.SYS_IO_URING_ENTER, 0, 0, 0) },
 	"abstract control": func() error { _, err := net.Dial("unix", "@hop3"); return err },
 }
 
