@@ -26,6 +26,8 @@ type usageJSON struct {
 	CPUSeconds float64 `json:"cpu_seconds"` // since it started
 	Memory     int64   `json:"memory_bytes"`
 	Pids       int64   `json:"pids"`
+	Throttled  float64 `json:"throttled_seconds"` // held back by its cpu limit, since it started
+	OOMKills   int64   `json:"oom_kills"`         // of its processes, for lack of memory
 }
 
 type requestsJSON struct {
@@ -34,6 +36,9 @@ type requestsJSON struct {
 	InFlight    int64   `json:"in_flight"`
 	MeanSeconds float64 `json:"mean_seconds"`
 }
+
+// throttledWorth is from how many seconds on people are told: a burst at the start is usual.
+const throttledWorth = 1
 
 // statsWindow is over how long the use of cpu is measured.
 const statsWindow = 250 * time.Millisecond
@@ -111,10 +116,18 @@ func (a statsAnswer) tell(w io.Writer) {
 		rows = append(rows, []string{j.Name, number(j.Pid), j.Release, fmt.Sprintf("%.1f %%", j.CPUPercent), fmt.Sprintf("%.1f s", j.CPUSeconds), deploy.BytesText(j.Memory), fmt.Sprint(j.Pids)})
 	}
 	table(w, rows)
+	for _, j := range a.Processes {
+		if j.Throttled >= throttledWorth {
+			_, _ = fmt.Fprintf(w, "%s was held back for %.1f s by its cpu limit\n", j.Name, j.Throttled) // a caller that cannot be told has gone
+		}
+		if j.OOMKills > 0 {
+			_, _ = fmt.Fprintf(w, "%s: the kernel ended %d of its processes for lack of memory\n", j.Name, j.OOMKills) // as above
+		}
+	}
 	r := a.Requests
 	_, _ = fmt.Fprintf(w, "requests: %d, %d failed, %d in flight, %.0f ms on average\n", r.Requests, r.Errors, r.InFlight, 1000*r.MeanSeconds) // a caller that cannot be told has gone
 }
 
 func asUsageJSON(u procman.Usage) usageJSON {
-	return usageJSON{Name: u.Name, Pid: u.Pid, Release: releaseName(u.Release), CPUSeconds: float64(u.CPUNanos) / 1e9, Memory: u.MemoryBytes, Pids: u.Pids}
+	return usageJSON{Name: u.Name, Pid: u.Pid, Release: releaseName(u.Release), CPUSeconds: float64(u.CPUNanos) / 1e9, Memory: u.MemoryBytes, Pids: u.Pids, Throttled: float64(u.ThrottledNanos) / 1e9, OOMKills: u.OOMKills}
 }

@@ -93,6 +93,9 @@ type Usage struct {
 	MemoryBytes int64
 	CPUNanos    int64 // since it started
 	Pids        int64
+	// What its limits have done to it since it started.
+	ThrottledNanos int64 // time in which it wanted a processor and got none
+	OOMKills       int64 // processes that the kernel ended for lack of memory
 }
 
 // Usage reads the counters that the cgroup has; others are zero.
@@ -105,11 +108,15 @@ func (g *Cgroup) Usage() Usage {
 		u.MemoryBytes = number(g.App["memory"], "memory.current")
 		u.CPUNanos = 1000 * field(g.App["tree"], "cpu.stat", "usage_usec")
 		u.Pids = number(g.App["pids"], "pids.current")
+		u.ThrottledNanos = 1000 * field(g.App["cpu"], "cpu.stat", "throttled_usec")
+		u.OOMKills = field(g.App["memory"], "memory.events", "oom_kill")
 		return u
 	}
 	u.MemoryBytes = number(g.App["memory"], "memory.usage_in_bytes")
 	u.Pids = number(g.App["pids"], "pids.current")
 	u.CPUNanos = number(g.App["cpu"], "cpuacct.usage")
+	u.ThrottledNanos = field(g.App["cpu"], "cpu.stat", "throttled_time")
+	u.OOMKills = field(g.App["memory"], "memory.oom_control", "oom_kill")
 	if u.CPUNanos == 0 && g.Tree != "" {
 		u.CPUNanos = 1000 * field(g.Tree, "cpu.stat", "usage_usec")
 	}
