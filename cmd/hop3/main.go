@@ -62,6 +62,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 		complete(ctx, args[1:], io.out)
 		return exitDone
 	}
+	if args[0] == "help" && len(args) == 2 && !strings.HasPrefix(args[1], "-") {
+		return tell(io.err, helpOne(ctx, args[1], io.out))
+	}
 	table := localCommands()
 	i := slices.IndexFunc(table, func(c localCommand) bool { return c.name == args[0] })
 	if i < 0 {

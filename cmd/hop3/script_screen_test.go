@@ -69,8 +69,12 @@ func (w *world) openScreen(ts *testscript.TestScript, size string, args []string
 		cmd = w.prepare(ts, context.Background(), "zsh", []string{"-f"})
 	default:
 		options, _ := w.sshArgs(ts, nil)
-		options = options[:len(options)-1] // without a command there is no --
-		cmd = w.prepare(ts, context.Background(), "ssh", append(options, args...))
+		if len(args) > 0 {
+			options = append(append([]string{"-t"}, options...), args...)
+		} else {
+			options = options[:len(options)-1] // without a command there is no --
+		}
+		cmd = w.prepare(ts, context.Background(), "ssh", options)
 	}
 	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
 	if term := ts.Getenv("TERM"); term != "" {

@@ -45,6 +45,18 @@ func help(w io.Writer) {
 	_, _ = fmt.Fprint(w, "\nAnything else is sent by ssh to the server of the git remote hop3:\n  hop3 ps, hop3 logs -t, hop3 config:set KEY=VALUE, hop3 rollback; hop3 help COMMAND explains one\n")
 }
 
+// helpOne explains one command, of either half, without asking a server.
+func helpOne(ctx context.Context, name string, w io.Writer) error {
+	b := book(ctx)
+	for _, e := range append(b.Local, b.Remote...) {
+		if e.Name == name {
+			_, err := io.WriteString(w, e.Text())
+			return err
+		}
+	}
+	return noSuchCommand(name, command.Table())
+}
+
 // book is the whole command table, as the manual tells it.
 func book(ctx context.Context) manual.Book {
 	var b manual.Book

@@ -167,7 +167,7 @@ func (s *Set) record(session *Session, call *Call, err error) {
 func (s *Set) gate(session *Session, args []string) (*Call, error) {
 	c, err := s.lookup(session.Key, args[0])
 	if err != nil {
-		return nil, err
+		return &Call{Session: session, JSON: asksJSON(args)}, err
 	}
 	call := &Call{Session: session, Set: s, Command: c}
 	operands, err := call.parse(args[1:])
@@ -237,9 +237,18 @@ func suggest(near string) string {
 func (c *Call) parse(args []string) ([]string, error) {
 	c.Flags = c.Command.flagSet(&c.JSON)
 	if err := c.Flags.Parse(args); err != nil {
+		c.JSON = len(c.Command.Answers) > 0 && asksJSON(args)
 		return nil, &Usage{What: err.Error(), Mend: "usage: " + c.Command.usage()}
 	}
 	return c.Flags.Args(), nil
+}
+
+// asksJSON reports whether a command line that cannot be read wants a document.
+func asksJSON(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.Contains(args, "--json")
 }
 
 // FlagSet are the flags that the command takes.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"hop3/internal/manual"
 )
@@ -53,14 +52,6 @@ func (c *Call) helpOne(name string) error {
 	}
 	e := cmd.Entry()
 	return c.answer(helpOneAnswer{1, e}, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s\n\nUsage: %s\nExample: %s\nRole: %s\n\nFlags:\n", e.Short, e.Line(), e.Example, e.Role) // a caller that cannot be told has gone
-		for _, f := range e.Flags {
-			_, _ = fmt.Fprintf(w, "  %s\n", f)
-		}
-		var codes []string
-		for _, x := range e.Exits {
-			codes = append(codes, fmt.Sprintf("%d %s", x.Code, x.Meaning))
-		}
-		_, _ = fmt.Fprintf(w, "\nExit codes: %s\n", strings.Join(codes, ", "))
+		_, _ = io.WriteString(w, e.Text()) // a caller that cannot be told has gone
 	})
 }

@@ -31,6 +31,26 @@ type Exit struct {
 // Line is the command with what it takes.
 func (e Entry) Line() string { return strings.TrimSpace(e.Name + " " + e.Usage) }
 
+// Text is the help of the command.
+func (e Entry) Text() string {
+	var w strings.Builder
+	fmt.Fprintf(&w, "%s\n\nUsage: %s\nExample: %s\n", e.Short, e.Line(), e.Example)
+	if e.Role != "" {
+		fmt.Fprintf(&w, "Role: %s\n", e.Role)
+	}
+	if len(e.Flags) > 0 {
+		fmt.Fprintf(&w, "\nFlags:\n  %s\n", strings.Join(e.Flags, "\n  "))
+	}
+	if len(e.Exits) > 0 {
+		var codes []string
+		for _, x := range e.Exits {
+			codes = append(codes, fmt.Sprintf("%d %s", x.Code, x.Meaning))
+		}
+		fmt.Fprintf(&w, "\nExit codes: %s\n", strings.Join(codes, ", "))
+	}
+	return w.String()
+}
+
 // A Book is everything that hop3 can be told.
 type Book struct {
 	Local  []Entry // carried out where they are typed: hop3 NAME
