@@ -18,8 +18,8 @@ import (
 //
 // A folder is answered by its index.html, what is missing by 404.html, if
 // there is one. Files whose name begins with a dot are not served, nor what is
-// in such folders, .well-known excepted. FILE.br and FILE.gz, where they exist,
-// are sent in FILE's place to those who accept them. Symbolic links are followed
+// in such folders, .well-known excepted. FILE.br, FILE.zst and FILE.gz, where they
+// exist, are sent in FILE's place to those who accept them. Symbolic links are followed
 // inside the folder only.
 type Static struct {
 	Dir string
@@ -57,7 +57,7 @@ type staticFile struct {
 var errIsDir = errors.New("is a folder")
 
 // encodings are the precompressed forms, the smaller first.
-var encodings = []struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
+var encodings = []struct{ name, suffix string }{{"br", ".br"}, {"zstd", ".zst"}, {"gzip", ".gz"}}
 
 // static answers with a file.
 func (x *exchange) static(s *site) {

@@ -25,7 +25,7 @@ func writeTree(t *testing.T, files map[string]string) string {
 
 func siteTree(t *testing.T) string {
 	dir := writeTree(t, map[string]string{
-		"index.html": "<p>home", "app.js": "let a", "app.js.br": "BR", "app.js.gz": "GZ", "only.css.gz": "x", "sub dir/index.html": "sub",
+		"index.html": "<p>home", "app.js": "let a", "app.js.br": "BR", "app.js.gz": "GZ", "app.js.zst": "ZS", "only.css.gz": "x", "sub dir/index.html": "sub",
 		"empty/x.txt": "x", ".env": "secret", ".git/config": "secret", ".well-known/acme": "token", "data.bin": "0123456789", "404.html": "<p>lost",
 	})
 	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "passwd.txt")); err != nil {
@@ -52,6 +52,7 @@ func TestStatic_Serves(t *testing.T) {
 		{"GET", "/app.js", "", 200, "let a", "Content-Type: text/javascript; charset=utf-8"},
 		{"GET", "/app.js", "Accept-Encoding: gzip, br", 200, "BR", "Content-Encoding: br"},
 		{"GET", "/app.js", "Accept-Encoding: gzip, br;q=0", 200, "GZ", "Content-Encoding: gzip"},
+		{"GET", "/app.js", "Accept-Encoding: gzip, zstd", 200, "ZS", "Content-Encoding: zstd"},
 		{"GET", "/app.js", "Accept-Encoding: gzip", 200, "GZ", "Content-Length: 2"},
 		{"GET", "/app.js", "Accept-Encoding: *", 200, "let a", "Vary: Accept-Encoding"},
 		{"GET", "/app.js?v=1", "", 200, "let a", "Cache-Control: public, max-age=0, must-revalidate"},
