@@ -117,7 +117,7 @@ func (f *fastConn) fill() (size int, next step) {
 	if f.rd == f.wr {
 		f.rd, f.wr = 0, 0
 	}
-	looked := 0
+	looked, timed := 0, false
 	for {
 		have := f.buf[f.rd:f.wr]
 		if i := bytes.Index(have[max(looked-3, 0):], crlfcrlf); i >= 0 {
@@ -131,7 +131,14 @@ func (f *fastConn) fill() (size int, next step) {
 			return 0, unusual
 		}
 		f.compact()
-		f.await(f.patience(looked))
+		switch {
+		case looked == 0:
+			f.await(f.patience())
+		case !timed: // once for the whole head, however slowly it comes
+			timed = true
+			f.deadline = time.Now().Add(f.router.limits.ReadHeader)
+			_ = f.client.SetReadDeadline(f.deadline) // else closed, which the read says
+		}
 		n, err := f.c.Read(f.buf[f.wr:])
 		if f.wr += n; n == 0 && err != nil {
 			return 0, f.readEnded()
@@ -139,13 +146,12 @@ func (f *fastConn) fill() (size int, next step) {
 	}
 }
 
-// patience is how long the next bytes may take.
-func (f *fastConn) patience(have int) time.Duration {
-	l := &f.router.limits
-	if have == 0 && f.served {
-		return l.Idle
+// patience is how long a request may take to begin.
+func (f *fastConn) patience() time.Duration {
+	if f.served {
+		return f.router.limits.Idle
 	}
-	return l.ReadHeader
+	return f.router.limits.ReadHeader
 }
 
 // readEnded judges the end of reading: a request that has begun when the server

@@ -148,3 +148,26 @@ func TestRoute_ResponseTimeout(t *testing.T) {
 	res, _ := f.get(t, "/")
 	wantStatus(t, res, 504)
 }
+
+// A head that comes a byte at a time gets the time of one head, not of one byte.
+func TestServer_TrickledHeadIsClosed(t *testing.T) {
+	f := startFront(t, Options{Limits: Limits{ReadHeader: 300 * time.Millisecond}})
+	f.point(t, Route{Backends: []*Backend{canned(t, "web.1", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")}})
+	c, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: blog.test\r\nX: ")); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		if _, err := c.Write([]byte("y")); err != nil {
+			return
+		}
+		<-tick.C
+	}
+	t.Error("the head was waited for without end")
+}
