@@ -30,6 +30,7 @@ type PackageSet interface {
 	PythonPackages() map[string]string
 	Packages(language string) map[string]string
 	Prefetch(ctx context.Context, progress io.Writer, needs ...packages.Need) error
+	Retain(ctx context.Context, needs ...packages.Need) error
 }
 
 // A Builder turns plans into store paths. It is safe for concurrent use.
@@ -123,6 +124,9 @@ func (b *Builder) Build(ctx context.Context, r Request) (Build, error) {
 		}
 	}
 	out.Resolution = res
+	if err == nil && b.Set != nil && r.RootDir != "" {
+		err = noteNeeds(r.RootDir, needs(r.Plan, res))
+	}
 	return out, b.explain(ctx, r.Plan, err)
 }
 

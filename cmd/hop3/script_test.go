@@ -59,6 +59,7 @@ func runScripts(t *testing.T, dir string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server":  serverCmd,
+			"store":   storeCmd,
 			"metrics": metricsCmd,
 			"end":     endCmd,
 			"upgrade": upgradeCmd,
@@ -108,6 +109,8 @@ type world struct {
 	user string
 
 	ports int // first port of its apps: servers on one machine must not share them
+
+	store string // a folder that its server has as /nix; "" for the machine's
 
 	server *exec.Cmd
 	exited chan error
@@ -205,7 +208,7 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 		settings += args[1] + "\n"
 	}
 	ts.Check(os.WriteFile(file, []byte(settings), 0o600))
-	cmd := exec.Command(exe, append([]string{"serve", "--config", file, "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
+	cmd := w.inStore(exe, append([]string{"serve", "--config", file, "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
 	cmd.Env = os.Environ()
 	log, err := os.OpenFile(filepath.Join(w.root, ".server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)

@@ -29,6 +29,9 @@ func (p *Pipeline) Collect(ctx context.Context, dry bool) (Garbage, error) {
 	}
 	defer p.gc.Unlock()
 	if dry {
+		if err := p.retain(ctx); err != nil {
+			return Garbage{}, err
+		}
 		return p.garbage(ctx)
 	}
 	for range cap(p.builds) {
@@ -45,8 +48,20 @@ func (p *Pipeline) Collect(ctx context.Context, dry bool) (Garbage, error) {
 			leave()
 		}
 	}
+	if err := p.retain(ctx); err != nil {
+		return Garbage{}, err
+	}
 	freed, err := p.Nix.GC(ctx, 0, false)
 	return Garbage{len(freed.Paths), freed.Bytes}, err
+}
+
+// retain keeps what the next push of each app will want of the package set.
+func (p *Pipeline) retain(ctx context.Context) error {
+	dirs, err := filepath.Glob(filepath.Join(p.Store.Dir(), "*", "*", "releases", "*"))
+	if err != nil {
+		return fmt.Errorf("list releases: %w", err)
+	}
+	return p.Builder.Retain(ctx, dirs...)
 }
 
 // garbage measures what no root keeps.

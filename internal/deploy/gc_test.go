@@ -108,3 +108,38 @@ func TestCollect(t *testing.T) {
 		t.Errorf("two at once: %v", err)
 	}
 }
+
+// What is kept is what was named last, however many they are.
+func TestKeepOnly(t *testing.T) {
+	n := ownStore(t)
+	dir, files := t.TempDir(), []string{}
+	for i := range 510 { // more than one command line is given
+		name := filepath.Join(dir, fmt.Sprintf("file-%d", i))
+		if err := os.WriteFile(name, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, name)
+	}
+	paths, err := n.AddFixed(t.Context(), "sha256", false, files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := filepath.Join(t.TempDir(), "roots")
+	for _, keep := range []int{505, 505, 0} {
+		if err := n.KeepOnly(t.Context(), roots, paths[:keep]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.GC(t.Context(), 0, false); err != nil {
+			t.Fatal(err)
+		}
+		valid, err := n.Valid(t.Context(), paths...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range paths {
+			if valid[path] != (i < keep) {
+				t.Fatalf("keeping %d, number %d is valid: %v", keep, i, valid[path])
+			}
+		}
+	}
+}

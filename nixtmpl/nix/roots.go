@@ -1,6 +1,7 @@
 package nix
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -85,6 +86,51 @@ func registered(dir string, i int, out string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("nix made no link to %s", out)
+}
+
+// rootsAtOnce bounds how many store paths are named to one nix: a command line
+// has a limit.
+const rootsAtOnce = 500
+
+// KeepOnly makes dir hold a root for each of paths, which must be valid, and
+// none for others. dir has no other files.
+func (n *Nix) KeepOnly(ctx context.Context, dir string, paths []string) error {
+	if err := checkPaths(paths); err != nil {
+		return fmt.Errorf("keep store paths: %w", err)
+	}
+	if kept, err := rootsIn(dir); err != nil || slices.Equal(kept, slices.Sorted(slices.Values(paths))) {
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		return fmt.Errorf("keep store paths: %w", err)
+	}
+	i := 0
+	for chunk := range slices.Chunk(paths, rootsAtOnce) {
+		i++
+		args := append([]string{"--realise", "--add-root", filepath.Join(dir, fmt.Sprintf("keep-%d", i))}, chunk...)
+		if _, err := n.output(ctx, n.nixStore, args...); err != nil {
+			return fmt.Errorf("keep store paths: %w", err)
+		}
+	}
+	return nil
+}
+
+// rootsIn lists what the links in dir lead to, sorted.
+func rootsIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list roots: %w", err)
+	}
+	var kept []string
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("list roots: %w", err)
+		}
+		kept = append(kept, target)
+	}
+	slices.Sort(kept)
+	return kept, nil
 }
 
 // globQuote makes a pattern that matches dir alone.

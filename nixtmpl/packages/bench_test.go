@@ -24,6 +24,8 @@ func (c chrootStore) AddFixed(ctx context.Context, algo string, recursive bool, 
 	return strings.Fields(out), err
 }
 
+func (c chrootStore) KeepOnly(context.Context, string, []string) error { return nil }
+
 func (c chrootStore) Valid(ctx context.Context, paths ...string) (map[string]bool, error) {
 	out, err := run(ctx, "nix-store", c.args(append([]string{"--check-validity", "--print-invalid"}, paths...)...)...)
 	valid := map[string]bool{}

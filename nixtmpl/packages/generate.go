@@ -77,6 +77,8 @@ func Relock(ctx context.Context, progress io.Writer, name string) error {
 // noStore is a store that computes paths and keeps nothing.
 type noStore struct{}
 
+func (noStore) KeepOnly(context.Context, string, []string) error { return nil }
+
 func (noStore) AddFixed(_ context.Context, algo string, recursive bool, files ...string) ([]string, error) {
 	out := make([]string, len(files))
 	for i, f := range files {

@@ -37,6 +37,8 @@ func (execStore) Valid(ctx context.Context, paths ...string) (map[string]bool, e
 	return valid, err
 }
 
+func (execStore) KeepOnly(context.Context, string, []string) error { return nil } // tests of package nix and deploy hold it
+
 func run(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = nixEnv()

@@ -74,6 +74,37 @@ func (s *Set) complete(ctx context.Context, needs []Need) (bool, error) {
 	return err == nil && len(missing) == 0, err
 }
 
+// Retain keeps what the store has of these needs when garbage is collected, and
+// nothing else of the set. Without it a collection takes files that a build may
+// ask for and this one did not, and the next push fetches them again.
+func (s *Set) Retain(ctx context.Context, needs ...Need) error {
+	var files []file
+	for _, n := range needs {
+		list, _, err := s.current().wanted(s.spec, []Need{n})
+		var gone *VersionError
+		if err != nil && !errors.As(err, &gone) { // an old release's version may have left the set
+			return fmt.Errorf("retain packages: %w", err)
+		}
+		files = append(files, list...)
+	}
+	byPath := map[string]bool{}
+	for _, f := range files {
+		byPath[f.storePath()] = true
+	}
+	paths := slices.Sorted(maps.Keys(byPath))
+	if len(paths) > 0 {
+		valid, err := s.store.Valid(ctx, paths...)
+		if err != nil {
+			return fmt.Errorf("retain packages: %w", err)
+		}
+		paths = slices.DeleteFunc(paths, func(p string) bool { return !valid[p] })
+	}
+	if err := s.store.KeepOnly(ctx, filepath.Join(s.dir, "roots"), paths); err != nil {
+		return fmt.Errorf("retain packages: %w", err)
+	}
+	return nil
+}
+
 // fetch does one round by the current lock. gone are files that their mirrors
 // do not have; all others are in the store when it returns without an error.
 func (s *Set) fetch(ctx context.Context, w *web, progress io.Writer, needs []Need) (gone []*goneFile, err error) {

@@ -30,6 +30,8 @@ type Store interface {
 	AddFixed(ctx context.Context, algo string, recursive bool, files ...string) ([]string, error)
 	// Valid says which of the store paths are valid.
 	Valid(ctx context.Context, paths ...string) (map[string]bool, error)
+	// KeepOnly makes the folder hold a GC root for each of the paths and no other.
+	KeepOnly(ctx context.Context, dir string, paths []string) error
 }
 
 // Options says where files come from. The zero value asks the machine's
