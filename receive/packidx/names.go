@@ -63,6 +63,8 @@ func hfsIs(name []byte, want string) bool {
 		switch {
 		case hfsIgnores(r):
 			continue
+		case r == utf8.RuneError && n == 1, r == 0xfffe, r == 0xffff: // git takes what is no letter for the end
+			return want == ""
 		case want == "" || r > 127 || lower(byte(r)) != want[0]:
 			return false
 		}

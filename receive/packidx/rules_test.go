@@ -39,7 +39,7 @@ func treeCases(cases map[string][]byte) {
 	for _, name := range []string{
 		".git", ".GIT", ".giT", "..", ".", "...", "a/b", "/", ".g\u200cit", "\ufeff.git", ".git\u200d", ".git\u202e", ".\u206fgit", "git~1",
 		"GIT~1", "git~2", "git~1.", ".git ", ".git.", ".git. .", ".git:x", ".git::$INDEX_ALLOCATION", ".gitx", "x.git", "a\\.git", "a\\git~1",
-		".git\\x", "a\\.gitx", "\\", "a\\b", ".gitmodule", ".gitmodulesx", "git~11", "g", "G", "~", "~1", ".g\xe2\x80it", "\xffx", "é", "con",
+		".git\\x", "a\\.gitx", "\\", "a\\b", ".gitmodule", ".gitmodulesx", "git~11", "g", "G", "~", "~1", ".g\xe2\x80it", ".git\xe1les", ".git\xff", ".git\uffff", ".git\ufffe.", ".git\ufffd", ".gi\xfft", ".git\xed\xa0\x80", "\xffx", "é", "con",
 		".gitattributes", ".gitignore", ".mailmap", "gitattributes", "gitmod~1x", "gi7eba", "gi7eba~", "gi7eba~0", "a\\gi7eba~1x", ".gıt",
 	} {
 		add("entry "+name, entry("100644", name, h))
@@ -47,7 +47,7 @@ func treeCases(cases map[string][]byte) {
 	}
 	for _, name := range []string{
 		".gitmodules", ".GITMODULES", ".gitmodules ", ".gitmodules:x", "gitmod~1", "GITMOD~4", "gitmod~5", "gi7eba~1", "gi7eba~9", "gi7eb~10",
-		"~1000000", "g~100000", "gi7eba~1.", "a\\.gitmodules", "a\\gitmod~1", ".git\u200cmodules", ".gitattributes", "gitatt~1", "gi7d29~1",
+		"~1000000", "g~100000", "gi7eba~1.", "a\\.gitmodules", "a\\gitmod~1", ".git\u200cmodules", ".gitmodules\xfe", ".gitattributes", "gitatt~1", "gi7d29~1",
 		"GI7D29~2", ".gitignore", ".mailmap", "gi7eba~1:x", "~10000000", "gi7eba10",
 	} {
 		add("link "+name, entry("120000", name, h))
