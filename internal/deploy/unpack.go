@@ -162,9 +162,14 @@ func (u *unpacker) known(name string, h *tar.Header) bool {
 	case tar.TypeDir:
 		return true
 	case tar.TypeSymlink: // those of the data stay in the app's sandbox, those of releases are read by the server
-		return part[2] == backupData || len(part) == 5 && releaseLink.MatchString(part[4]) && path.Dir(path.Clean(h.Linkname)) == nix.StoreDir
+		return part[2] == backupData || len(part) == 5 && releaseLink.MatchString(part[4]) && rootTarget(h.Linkname)
 	}
 	return file
+}
+
+// rootTarget reports whether a GC root leads where nix and its driver let one: into the store, or to the root beside it.
+func rootTarget(to string) bool {
+	return path.Dir(path.Clean(to)) == nix.StoreDir || releaseLink.MatchString(to)
 }
 
 // sparse reports whether a few bytes of the archive stand for many of the file.

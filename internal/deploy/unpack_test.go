@@ -69,7 +69,7 @@ func TestUnpack_TakesWhatBackupWrites(t *testing.T) {
 	outside, err := unpack(t, archiveOf(t,
 		regular("keys.json"), folderAt("apps/"), folderAt("apps/blog"), regular("apps/blog/app.json"), regular("apps/blog/repo.json"), regular("apps/blog/repo.pack"),
 		folderAt("apps/blog/releases"), folderAt("apps/blog/releases/1"), regular("apps/blog/releases/1/flake.nix"),
-		linkAt("apps/blog/releases/1/result", "/nix/store/abc-blog-0"), linkAt("apps/blog/releases/1/layer-deps", "/nix/store/abc-deps"),
+		linkAt("apps/blog/releases/1/result", "/nix/store/abc-blog-0"), linkAt("apps/blog/releases/1/result-2", "/nix/store/abc-deps"), linkAt("apps/blog/releases/1/layer-deps", "result-2"),
 		folderAt("apps/blog/data"), folderAt("apps/blog/data/a"), regular("apps/blog/data/a/b"), linkAt("apps/blog/data/up", "../../../../etc/passwd"),
 	))
 	if err != nil {
