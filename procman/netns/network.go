@@ -148,7 +148,9 @@ func (n *Network) Public(ports ...uint16) error {
 // Rule is where instances may connect to.
 func (n *Network) Rule() Rule { return n.rule }
 
-// Close removes the table, if no instance is attached any more.
+// Close removes the table, if no instance is attached any more. Forwarding that
+// hop3 turned on is turned off first; as long as another server needs it, the
+// table stays and guards the machine.
 func (n *Network) Close() error {
 	if !n.table {
 		return nil
@@ -156,6 +158,14 @@ func (n *Network) Close() error {
 	left, err := links(n.id)
 	if err != nil || left > 0 {
 		return err
+	}
+	if n.guard {
+		if others, err := n.others(); err != nil || others {
+			return err
+		}
+		if err := os.WriteFile(forward4, []byte("0"), 0); err != nil {
+			return fmt.Errorf("stop forwarding: %w", err)
+		}
 	}
 	return dropTable(n.id)
 }

@@ -385,8 +385,9 @@ func tableThere(t *testing.T, id string) bool {
 func TestNetwork_LeavesNothing(t *testing.T) {
 	outside(t)
 	n := open(t, "open", Options{})
-	if err := n.Close(); err != nil || tableThere(t, n.id) {
-		t.Errorf("closed: %v", err)
+	n.guard = true // as where it has turned forwarding on
+	if err := n.Close(); err != nil || tableThere(t, n.id) || enabled(forward4) {
+		t.Errorf("closed: %v, forwarding %v", err, enabled(forward4))
 	}
 	data := filepath.Join(t.TempDir(), "data")
 	if err := os.Mkdir(data, 0o700); err != nil {

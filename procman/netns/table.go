@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/nftables"
@@ -121,6 +122,10 @@ func (n *Network) sweep() error {
 	if err != nil {
 		return err
 	}
+	guards := map[string]bool{}
+	for _, ch := range chains {
+		guards[ch.Table.Name] = guards[ch.Table.Name] || ch.Name == guardChain
+	}
 	for _, ch := range chains {
 		switch {
 		case !strings.HasPrefix(ch.Table.Name, linkPrefix):
@@ -134,7 +139,9 @@ func (n *Network) sweep() error {
 			text, _ := userdata.GetString(rules[0].UserData, userdata.TypeComment)
 			data, ok := strings.CutPrefix(text, noteStart)
 			if _, err := os.Stat(data); ok && errors.Is(err, fs.ErrNotExist) {
-				if left, err := links(ch.Table.Name); err == nil && left == 0 {
+				// The last guard of the machine is left to it, unless this server guards it from now on.
+				if left, err := links(ch.Table.Name); err == nil && left == 0 && (!guards[ch.Table.Name] || !n.rule.Closed) {
+					n.guard = n.guard || guards[ch.Table.Name]
 					c.DelTable(ch.Table)
 				}
 			}
@@ -144,6 +151,21 @@ func (n *Network) sweep() error {
 		return err
 	}
 	return nil
+}
+
+// others tells whether another server has a table.
+func (n *Network) others() (bool, error) {
+	c, err := nftables.New()
+	if err != nil {
+		return false, fmt.Errorf("look for other servers: %w", err)
+	}
+	tables, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
+	if err != nil {
+		return false, fmt.Errorf("look for other servers: %w", err)
+	}
+	return slices.ContainsFunc(tables, func(t *nftables.Table) bool {
+		return t.Name != n.id && strings.HasPrefix(t.Name, linkPrefix)
+	}), nil
 }
 
 // foreign finds other firewalls that would stop what the rule allows.
