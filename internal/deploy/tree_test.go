@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"hop3/detect"
 	"hop3/receive"
 )
@@ -127,6 +129,54 @@ func TestDetect_FolderAndCommitAgree(t *testing.T) {
 		}
 		if a, b := answer(folder), answer(tree); a != b {
 			t.Errorf("%s: the folder says\n%s\nthe commit\n%s", dir, a, b)
+		}
+	}
+}
+
+// TestDetect_CorpusAsCommit reads each tree of detect's corpus as a folder and as a commit.
+func TestDetect_CorpusAsCommit(t *testing.T) {
+	cases, err := filepath.Glob("../../detect/testdata/corpus/*/*.txtar")
+	if err != nil || len(cases) < 200 {
+		t.Fatal(len(cases), err)
+	}
+	all := map[string]string{}
+	folders := t.TempDir()
+	for _, file := range cases {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := strings.NewReplacer("../../detect/testdata/corpus/", "", "/", "-", ".txtar", "").Replace(file)
+		for _, f := range ar.Files {
+			if strings.HasPrefix(f.Name, "want/") {
+				continue
+			}
+			all[dir+"/"+f.Name] = string(f.Data)
+			path := filepath.Join(folders, dir, f.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	repo, id := commit(t, all)
+	tree, err := repo.Tree(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs, err := fs.ReadDir(tree, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dirs {
+		sub, err := fs.Sub(tree, d.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := answer(os.DirFS(filepath.Join(folders, d.Name()))), answer(sub); a != b {
+			t.Errorf("%s: the folder says\n%s\nthe commit\n%s", d.Name(), a, b)
 		}
 	}
 }
