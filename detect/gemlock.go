@@ -35,7 +35,7 @@ var (
 	lockNeed     = regexp.MustCompile(`^([A-Za-z0-9._-]+)(!)?(?: \(([^()]*)\))?(!)?$`)
 	lockChecksum = regexp.MustCompile(`^([A-Za-z0-9._-]+) \(([^()\s]+)\)(?: (.+))?$`)
 	lockSHA256   = regexp.MustCompile(`^sha256=([0-9a-f]{64})$`)
-	lockVersion  = regexp.MustCompile(`^([0-9A-Za-z._]+)(?:-(.+))?$`)
+	lockVersion  = regexp.MustCompile(`^([0-9A-Za-z._]+)(?:-([0-9A-Za-z._-]+))?$`)
 )
 
 // lockReader reads Gemfile.lock line by line; its indentation is its structure.

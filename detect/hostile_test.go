@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	gort "runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -123,12 +124,20 @@ func hostileFiles() []string {
 		"app.json", "ENV", ".slugignore", ".gitignore", ".tool-versions", "mise.toml", ".nvmrc", "runtime.txt", "Dockerfile", "project/build.properties")
 }
 
-// TestDetect_Floods gives each file of each stack contents that are made to cost.
+// TestDetect_Floods gives each file of each stack contents that are made to cost. What is allocated bounds both: memory, and
+// the work of parsers, which build what they read.
 func TestDetect_Floods(t *testing.T) {
+	const most = 64 << 20
 	contents := floods()
+	var before, after gort.MemStats
 	for _, file := range hostileFiles() {
-		for _, text := range contents {
+		for name, text := range contents {
+			gort.ReadMemStats(&before)
 			_, err := Detect(fstest.MapFS{file: &fstest.MapFile{Data: []byte(text), Mode: 0o644}})
+			gort.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > most {
+				t.Errorf("%s of %s allocates %d MiB", file, name, n>>20)
+			}
 			if err != nil && !json.Valid(ErrorJSON(err)) {
 				t.Errorf("%s: %s", file, ErrorJSON(err))
 			}

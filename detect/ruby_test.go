@@ -138,6 +138,7 @@ func FuzzParseGemfile(f *testing.F) {
 }
 
 func FuzzParseGemLock(f *testing.F) {
+	f.Add([]byte("GEM\n  specs:\n    a (1-\")\n")) // no platform is called so
 	f.Add([]byte("GEM\n  remote: x\n  specs:\n    a (1-java)\n      b (~> 1)\n\nDEPENDENCIES\n  a!\n\nCHECKSUMS\n  a (1-java) sha256=00\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := parseGemLock("Gemfile.lock", data)
