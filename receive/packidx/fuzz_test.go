@@ -65,7 +65,7 @@ func wantGitAgrees(t *testing.T, repo string, stored shelf, pack []byte) {
 // sample is all cases for the fuzzer and for the slow tests, and some of them, always the same, for a quick run: each
 // costs a git index-pack.
 func sample(cases map[string][]byte) map[string][]byte {
-	const every = 12
+	const every = 20
 	if slow || flag.Lookup("test.fuzz").Value.String() != "" {
 		return cases
 	}

@@ -107,7 +107,7 @@ func TestIndex_RealPacks(t *testing.T) {
 // TestIndex_Damage turns bits of a pack at each place where something begins, and at random ones, with the checksum made
 // good and with the old one, and cuts it off.
 func TestIndex_Damage(t *testing.T) {
-	const flips = 60
+	const flips = 30
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 2))
 	t.Log("seed", os.Getpid())
 	src := history(t, 7, 12)

@@ -83,6 +83,9 @@ func TestIndex_Deltas(t *testing.T) {
 	of := func(delta string) []byte { return pack(base, obj{kind: ref, base: base.raw(), data: delta}) }
 	good, bad := map[string][]byte{}, map[string][]byte{}
 	for mask := range byte(0x80) {
+		if !slow && mask%3 != 1 && mask&(mask-1) != 0 { // each operand byte by itself, and a third of the rest
+			continue
+		}
 		size := 0x10000
 		if mask&0x70 != 0 {
 			size = 0x234 & (int(mask>>4&1)*0xff | int(mask>>5&1)*0xff00 | int(mask>>6&1)*0xff0000)
