@@ -218,7 +218,7 @@ func choose(left []*leftover, w wanted) *leftover {
 // inherit gives i the run of an earlier supervisor. Owner only.
 func (a *app) inherit(i *instance, l *leftover) {
 	i.id, i.release, i.port = l.ID, l.Release, l.Port
-	if i.private = l.proc.PrivateNetwork(); i.port != 0 && !i.private {
+	if i.port != 0 {
 		a.sup.ports.reserve(i.port)
 	}
 	a.attach(i, l.proc)

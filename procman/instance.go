@@ -29,7 +29,6 @@ type instance struct {
 	release  int           // with which it was started
 	drain    time.Duration // how long its requests may take once it is replaced
 	port     int
-	private  bool // the port is in a network of its own, not one of the machine's
 	state    State
 	since    time.Time
 	shim     *shim.Instance
@@ -124,14 +123,16 @@ func (i *instance) prepare(r *Release, cancel context.CancelFunc) (*run, error) 
 	return &run{i: i, r: r, spec: spec, port: i.port}, nil
 }
 
-// takePort gives i the port of its next run. Owner only.
+// takePort gives i the port of its next run: the one that the app wants, where it has a network of its own, else one that
+// no other instance has. Owner only.
 func (i *instance) takePort(r *Release) error {
 	s := i.app.sup
-	if i.port != 0 && (i.private || s.PrivateNetwork() || !bindable(i.port)) { // or somebody took it between two runs, or it still has old connections
-		i.freePort()
+	if r.Port != 0 && s.PrivateNetwork() {
+		i.port = r.Port
+		return nil
 	}
-	if i.private = s.PrivateNetwork(); i.private {
-		i.port = orElse(r.Port, DefaultPort)
+	if i.port != 0 && !bindable(i.port) { // somebody took it between two runs, or it still has old connections
+		i.freePort()
 	}
 	if i.port != 0 {
 		return nil
@@ -142,9 +143,7 @@ func (i *instance) takePort(r *Release) error {
 }
 
 func (i *instance) freePort() {
-	if !i.private {
-		i.app.sup.ports.free(i.port)
-	}
+	i.app.sup.ports.free(i.port)
 	i.port = 0
 }
 

@@ -21,8 +21,6 @@ const (
 	DefaultStartTimeout = 60 * time.Second
 	DefaultDrainTimeout = 30 * time.Second
 	DefaultStopTimeout  = 30 * time.Second
-	// DefaultPort is every web process's in a network of its own: above those that need privileges on other systems.
-	DefaultPort = 8080
 	// DefaultInterval is how long a process without a port must stay up to count as ready.
 	DefaultInterval = time.Second
 	// maxInstances bounds one type of one app: a typing error in ps:scale must not start ten thousand.
@@ -60,8 +58,8 @@ type Release struct {
 	JobDir  string // the folders of its one-off processes, the app's alone; only StartJob needs it
 	URL     string
 
-	// Port is what web processes listen on in a network of their own; 0 is DefaultPort. Without one, each gets a port that is
-	// free on the machine.
+	// Port is what web processes listen on in a network of their own; 0, and on the machine's network: each gets one that
+	// no other instance has.
 	Port int
 	// Closed keeps its processes from any outgoing connection, whatever the server allows.
 	Closed bool

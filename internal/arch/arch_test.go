@@ -26,10 +26,11 @@ var imports = map[string][]string{
 	"nixtmpl/nix":           {},
 	"nixtmpl/packages":      {"nixtmpl/nix"},
 	"nixtmpl":               {"detect", "detect/constraint", "nixtmpl/nix", "nixtmpl/packages", "internal/pypitest"}, // the last for its tests
-	"procman/netns":         {},
+	"internal/thread":       {},
+	"procman/netns":         {"internal/thread"},
 	"procman/proxy":         {},
 	"procman/sandbox":       {},
-	"procman/shim":          {"procman/sandbox"},
+	"procman/shim":          {"procman/sandbox", "internal/thread"},
 	"procman":               {"procman/netns", "procman/proxy", "procman/sandbox", "procman/shim"},
 	"internal/arch":         {},
 	"internal/access":       {"internal/state"},

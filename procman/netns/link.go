@@ -6,13 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	vns "github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"hop3/internal/thread"
 )
 
 // Addresses of the instances: a network that is set aside for measurements (RFC
@@ -221,15 +222,17 @@ const tryTime = 10 * time.Second
 func (n *Network) try() error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine, and the namespace with it
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			done <- &Error{What: "the kernel gives no network namespace", Err: err, Fix: "run hop3 outside of the container"}
-			return
-		}
-		err := n.Attach(unix.Gettid())
-		if err != nil {
-			err = &Error{What: "no link can be given to apps", Err: err, Fix: "use a kernel with veth (modprobe veth)"}
-		}
+		var err error
+		thread.Do(func() bool {
+			if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				err = &Error{What: "the kernel gives no network namespace", Err: err, Fix: "run hop3 outside of the container"}
+				return true
+			}
+			if err = n.Attach(unix.Gettid()); err != nil {
+				err = &Error{What: "no link can be given to apps", Err: err, Fix: "use a kernel with veth (modprobe veth)"}
+			}
+			return false // the namespace ends with the thread
+		})
 		done <- err
 	}()
 	select {

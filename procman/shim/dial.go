@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hop3/internal/thread"
 )
 
 // PrivateNetwork tells whether the instance has a network of its own.
@@ -70,28 +71,22 @@ func socketInside(pidfd int) (fd int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
+	thread.Do(func() (asBefore bool) {
 		if err = unix.Setns(pidfd, unix.CLONE_NEWNET); err != nil {
 			err = os.NewSyscallError("setns", err)
-			runtime.UnlockOSThread()
-			return
+			return true
 		}
 		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		err = os.NewSyscallError("socket", err)
-		if unix.Setns(home, unix.CLONE_NEWNET) == nil {
-			runtime.UnlockOSThread()
-		} // else the thread must serve nobody else: it ends with this goroutine
-	}()
-	<-done
+		return unix.Setns(home, unix.CLONE_NEWNET) == nil
+	})
 	return fd, err
 }
 
-// machineNetwork is the server's own network namespace.
+// machineNetwork is the server's own network namespace: that of any thread but
+// those of socketInside.
 var machineNetwork = sync.OnceValues(func() (int, error) {
-	fd, err := unix.Open("/proc/self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("open own network: %w", err)
 	}
