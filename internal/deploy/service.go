@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -41,7 +42,7 @@ func kindOf(a *state.App) (service.Kind, error) {
 	return service.Kind{}, fmt.Errorf("this version of hop3 does not know the kind %q of the service %s", a.Service.Kind, a.ServiceName())
 }
 
-// CreateService builds and starts a service. For is the user id of the app whose files ask for it, 0 where a person does. It
+// CreateService builds and starts a service. Owner is the user id of the app whose files ask for it, 0 where a person does. It
 // is there when its server takes work, or not at all.
 func (p *Pipeline) CreateService(ctx context.Context, r Request, kind service.Kind, name string, owner int) (*state.App, error) {
 	svc, err := p.Store.CreateService(name, r.By, state.Service{Kind: kind.Name, Owner: owner}, time.Now())
@@ -168,7 +169,12 @@ func (p *Pipeline) bootService(ctx context.Context, svc *state.App) error {
 			}
 		}
 	}
-	return p.Supervisor.Adopt(ctx, p.running(svc, rel))
+	err := p.Supervisor.Adopt(ctx, p.running(svc, rel))
+	if err == nil && svc.Stopped { // a restore was cut off
+		r := Request{App: svc.Name, By: "the server", Talk: NewTalk(io.Discard)}
+		err = errors.Join(p.script(ctx, svc, nil, "restore", "undo"), p.halt(ctx, r, false))
+	}
+	return err
 }
 
 // asService completes what procman is to know of a service: it has no address, and says itself when it is ready.
