@@ -111,7 +111,7 @@ func CheckKey(key gossh.PublicKey) error {
 	if _, ok := key.(*gossh.Certificate); ok {
 		return &Invalid{What: "this is a certificate, not a public key", Rule: "name who has signed it in server.toml: user_ca = \"/etc/hop3/user_ca.pub\"; or give the key itself"}
 	}
-	if key.Type() == gossh.InsecureKeyAlgoDSA {
+	if key.Type() == "ssh-dss" { // RFC 4253; the library has deprecated its name for it
 		return &Invalid{What: "this is a DSA key, which is too weak", Rule: mend}
 	}
 	if ck, ok := key.(gossh.CryptoPublicKey); ok {
