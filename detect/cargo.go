@@ -186,12 +186,12 @@ func inTree(f string) bool { return f != ".." && !strings.HasPrefix(f, "../") &&
 func (ws *workspace) inherited(v any, key, manifest string) (value, from string) {
 	if table, ok := v.(map[string]any); ok && table["workspace"] == true && ws.root.Workspace != nil {
 		w := ws.root.Workspace.Package
-		return map[string]string{"edition": w.Edition, "rust-version": w.RustVersion}[key], "workspace." + key + " of Cargo.toml"
+		return map[string]string{"edition": w.Edition, "rust-version": w.RustVersion}[key], "Cargo.toml workspace.package." + key
 	}
 	if v == nil {
 		return "", ""
 	}
-	return fmt.Sprint(v), key + " of " + manifest
+	return fmt.Sprint(v), manifest + " " + key
 }
 
 // programsOf finds the programs of a package as cargo does.

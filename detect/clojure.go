@@ -171,6 +171,7 @@ func startBuild(t *tree, p *Plan, f *JVMFacts) error {
 	}
 	task, jar := "uber", "target/*.jar"
 	var tasks []string
+	lines := map[string]int{}
 	for _, form := range forms {
 		form.walk(func(f *ednForm) {
 			if v := f.value(":uber-file"); f.kind == ednMap && strings.HasSuffix(v, ".jar") {
@@ -179,6 +180,7 @@ func startBuild(t *tree, p *Plan, f *JVMFacts) error {
 		})
 		if len(form.items) > 2 && form.items[0].text == "defn" {
 			tasks = append(tasks, form.items[1].text)
+			lines[form.items[1].text] = form.line
 		}
 		if len(form.items) == 3 && form.items[0].text == "def" && form.items[1].text == "uber-file" && form.items[2].kind == ednString {
 			jar = path.Clean(form.items[2].text)
@@ -202,6 +204,7 @@ func startBuild(t *tree, p *Plan, f *JVMFacts) error {
 	if strings.Contains(jar, "*") {
 		command = "java -jar " + jar // the shell finds the name
 	}
+	p.note("build.clj "+task, lines[task])
 	p.start("web", command, "build.clj "+task)
 	f.Outputs = []string{jar}
 	return nil
@@ -217,7 +220,7 @@ func startAlias(p *Plan, f *JVMFacts, deps *ednForm) error {
 	for _, name := range []string{":run", ":main", ":web", ":server", ":start", ":run-m", ":run-x", ":prod"} {
 		alias := deps.at(":aliases", name)
 		if fn := alias.value(":exec-fn"); fn != "" {
-			p.start("web", classCommand("", "@classpath", "clojure.main")+" -m clojure.run.exec "+fn, "deps.edn "+name)
+			p.start("web", classCommand("", "@classpath", "clojure.main")+" -m clojure.run.exec "+fn, Evidence{File: "deps.edn", Line: alias.at(":exec-fn").line, Why: name}.String())
 		}
 		opts := alias.at(":main-opts")
 		if opts == nil || len(opts.items) < 2 || len(p.Processes) > 0 && p.Processes.Command("web") != "" {

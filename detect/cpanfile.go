@@ -186,10 +186,10 @@ type Module struct {
 }
 
 // parseCpanfile returns what production requires, and the wanted version of Perl. The error is a [*ParseError].
-func parseCpanfile(file string, src []byte) (modules []Module, perl string, err error) {
+func parseCpanfile(file string, src []byte) (modules []Module, perl Module, err error) {
 	tokens, err := lexPerl(file, src)
 	if err != nil {
-		return nil, "", err
+		return nil, perl, err
 	}
 	skipped := 0 // depth at which a phase or a feature began that production does not need
 	depth := 0
@@ -202,7 +202,7 @@ func parseCpanfile(file string, src []byte) (modules []Module, perl string, err 
 				skipped = 0
 			}
 			if depth < 0 {
-				return nil, "", &ParseError{File: file, Line: k.line, Msg: "a } too many"}
+				return nil, perl, &ParseError{File: file, Line: k.line, Msg: "a } too many"}
 			}
 		case (k.is("on") || k.is("feature")) && i+1 < len(tokens) && skipped == 0:
 			if phase := tokens[i+1].text; k.text == "feature" || phase != "runtime" {
@@ -211,17 +211,17 @@ func parseCpanfile(file string, src []byte) (modules []Module, perl string, err 
 		case k.is("requires") && skipped == 0:
 			m, err := cpanLine(file, tokens[i+1:])
 			if err != nil {
-				return nil, "", err
+				return nil, perl, err
 			}
 			if m.Name == "perl" {
-				perl = m.Spec
+				perl = m
 			} else {
 				modules = append(modules, m)
 			}
 		}
 	}
 	if depth > 0 {
-		return nil, "", &ParseError{File: file, Msg: "a block does not end: add }"}
+		return nil, perl, &ParseError{File: file, Msg: "a block does not end: add }"}
 	}
 	return modules, perl, nil
 }

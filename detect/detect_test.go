@@ -200,7 +200,7 @@ func TestRuntime_Precedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := p.Runtimes[0]
-	want := []Loser{{"package.json volta.node", "18.1.0"}, {"mise.toml", "23"}, {".tool-versions", "21.0.0"}, {"engines.node", ">=20"}}
+	want := []Loser{{"package.json volta.node", 1, "18.1.0"}, {"mise.toml", 2, "23"}, {".tool-versions", 1, "21.0.0"}, {"engines.node", 1, ">=20"}}
 	if r.Version != "22" || r.From != ".nvmrc" || !slices.Equal(r.Losers, want) {
 		t.Errorf("%+v", r)
 	}

@@ -25,7 +25,8 @@ type DotnetProject struct {
 	File, Assembly, Framework string
 	Web                       bool
 
-	why string
+	why           string
+	frameworkFrom string // the file that says Framework
 }
 
 // dotnetRoots are the solutions and projects at the root.
@@ -77,14 +78,17 @@ func planDotnet(t *tree, p *Plan) error {
 		if program, err := q.program(framework); err != nil {
 			return err
 		} else if program {
-			facts.Projects = append(facts.Projects, DotnetProject{File: q.file, Assembly: q.assembly(), Framework: framework, Web: q.sdk == "Microsoft.NET.Sdk.Web", why: q.why()})
+			from, line := q.frameworkFrom()
+			facts.Projects = append(facts.Projects, DotnetProject{File: q.file, Assembly: q.assembly(), Framework: framework, Web: q.sdk == "Microsoft.NET.Sdk.Web", why: q.why(), frameworkFrom: from})
+			p.note(from, line)
+			p.note(q.file+" "+q.why(), q.whyLine())
 			facts.Framework = max(facts.Framework, framework)
 		}
 		facts.Packages = facts.Packages || len(q.packages) > 0
 	}
 	facts.dropHelpers()
 	if len(facts.Projects) > 0 {
-		asked = request{facts.Projects[0].Framework, facts.Projects[0].File}
+		asked = request{facts.Projects[0].Framework, facts.Projects[0].frameworkFrom}
 	}
 	pin, err := globalJSON(t)
 	if err != nil {
@@ -150,6 +154,22 @@ func (q *msbuildProject) why() string {
 		return q.sdk
 	}
 	return "OutputType " + q.property("OutputType")
+}
+
+func (q *msbuildProject) whyLine() int {
+	if strings.HasPrefix(q.why(), "OutputType") {
+		return q.line["OutputType"]
+	}
+	return q.sdkLine
+}
+
+// frameworkFrom is the file that says the framework: the project's, or one that it inherits from.
+func (q *msbuildProject) frameworkFrom() (file string, line int) {
+	key := "TargetFramework"
+	if q.property(key) == "" {
+		key = "TargetFrameworks"
+	}
+	return cmp.Or(q.from[key], q.file), q.line[key]
 }
 
 func (q *msbuildProject) assembly() string {

@@ -205,6 +205,7 @@ func elixirRuntimes(t *tree, p *Plan, mix *mixFile) []Runtime {
 	}
 	if v, ok := mix.project("elixir"); ok && v.kind == exText {
 		elixir = append(elixir, request{v.text, "mix.exs"})
+		p.note("mix.exs", v.line)
 	}
 	list := []Runtime{runtime("elixir", elixir, "")}
 	if e := runtime("erlang", erlang, ""); e.Version != "" {

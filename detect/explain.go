@@ -25,20 +25,20 @@ func Explain(p Plan) string {
 	if len(p.Frameworks) > 0 {
 		fmt.Fprintf(&b, "frameworks %s\n", join(p.Frameworks))
 	}
-	fmt.Fprintf(&b, "tool       %s, from %s%s\n", p.Tool.Name, p.Tool.From, p.at(p.Tool.From))
+	fmt.Fprintf(&b, "tool       %s, from %s\n", p.Tool.Name, p.Tool.From)
 	for _, r := range p.Runtimes {
-		fmt.Fprintf(&b, "runtime    %s%s\n", r, p.at(r.From))
+		fmt.Fprintf(&b, "runtime    %s%s\n", r, at(r.From, r.Line))
 		for _, l := range r.Losers {
-			fmt.Fprintf(&b, "           not %s, from %s%s\n", l.Version, l.From, p.at(l.From))
+			fmt.Fprintf(&b, "           not %s, from %s%s\n", l.Version, l.From, at(l.From, l.Line))
 		}
 	}
 	for _, pr := range p.Processes {
-		fmt.Fprintf(&b, "process    %s: %s\n           from %s%s\n", pr.Name, pr.Command, pr.From, p.at(procPlace(pr)))
+		fmt.Fprintf(&b, "process    %s: %s\n           from %s%s\n", pr.Name, pr.Command, pr.From, at(pr.From, pr.Line))
 	}
 	if p.Release != "" {
 		fmt.Fprintf(&b, "release    %s\n", p.Release)
 		if from := p.Manifest.releaseFrom; from != "" {
-			fmt.Fprintf(&b, "           from %s%s\n", from, p.at(from))
+			fmt.Fprintf(&b, "           from %s%s\n", from, at(from, p.releaseLine))
 		}
 	}
 	for _, a := range p.Assets {

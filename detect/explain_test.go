@@ -31,21 +31,3 @@ warning    Dockerfile is not used: hop3 builds with Nix
 		t.Errorf("got\n%s", got)
 	}
 }
-
-func TestPlace(t *testing.T) {
-	tr, err := load(files("package.json", "{\n \"scripts\": {\n  \"start\": \"x\"\n },\n \"engines\": {\n  \"npm\": \"1\",\n  \"node\": \"22\"\n }\n}\n",
-		"Procfile", "# x\nworker: y\nweb: z\n", "hop3.toml", "[build]\nnode-version = \"22\"\n", "pyproject.toml", "[project]\nname = 'x'\nrequires-python = '>=3'\n",
-		"go.mod", "module x\n\ngo 1.26\ntoolchain go1.26.1\n", ".nvmrc", "22\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for from, want := range map[string]string{
-		"engines.node": "package.json:7", "package.json scripts.start": "package.json:3", "Procfile web": "Procfile:3", "hop3.toml [build] node-version": "hop3.toml:2",
-		"pyproject.toml requires-python": "pyproject.toml:3", "pyproject.toml project.requires-python": "pyproject.toml:3", "go.mod toolchain": "go.mod:4", ".nvmrc": "", "default": "",
-		"main.go:3 package main": "", "package.json": "", "": "", "package.json scripts.gone": "",
-	} {
-		if got := place(tr, from); got != want {
-			t.Errorf("%q: %q, want %q", from, got, want)
-		}
-	}
-}

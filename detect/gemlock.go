@@ -27,6 +27,7 @@ type gemLock struct {
 	dependencies []string // names, without the ! of a pinned source
 	platforms    []string
 	ruby         string // "3.3.5p100"
+	rubyLine     int
 	bundler      string
 }
 
@@ -97,7 +98,7 @@ func (r *lockReader) line(l string, n int) error {
 	case "CHECKSUMS":
 		return r.checksum(text, n)
 	case "RUBY VERSION":
-		r.out.ruby = strings.TrimPrefix(text, "ruby ")
+		r.out.ruby, r.out.rubyLine = strings.TrimPrefix(text, "ruby "), n
 	case "BUNDLED WITH":
 		r.out.bundler = text
 	case "":

@@ -79,9 +79,21 @@ func planGleam(t *tree, p *Plan) error {
 	main := path.Join("src", g.Name+".gleam")
 	p.try("main in " + main)
 	if t.has(main) {
+		p.note(main+" main", gleamMain(t.source(main)))
 		p.start("web", g.Name+" run", main+" main")
 	}
 	return nil
+}
+
+// gleamMain is the line of pub fn main, 0 if there is none.
+func gleamMain(src []byte) int {
+	tokens := lexCode(src)
+	for i, tok := range tokens {
+		if tok.text == "main" && i > 0 && tokens[i-1].text == "fn" && tok.kind == codeWord {
+			return tok.line
+		}
+	}
+	return 0
 }
 
 // manifest checks what manifest.toml locks; the flake reads the same file.

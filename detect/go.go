@@ -1,10 +1,8 @@
 package detect
 
 import (
-	"cmp"
 	"path"
 	"slices"
-	"strings"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
@@ -31,7 +29,11 @@ type GoFacts struct {
 type goModule struct{ path, dir string }
 
 // A GoMain is a program: the folder of its main package, slash-separated, "." at the root, and its name.
-type GoMain struct{ Dir, Name string }
+type GoMain struct {
+	Dir, Name string
+
+	from string // the file and the line of func main
+}
 
 func claimGo(t *tree) []Evidence {
 	if t.has("go.work") {
@@ -91,12 +93,15 @@ func goVersion(t *tree, p *Plan, asked []goRequest) Runtime {
 	for _, a := range asked {
 		if a.directive != "" && newer(a.directive, directive.version) {
 			directive = request{a.directive, a.file}
+			p.note(a.file, a.directiveLine)
 		}
 		if a.toolchain != "" && newer(a.toolchain, toolchain.version) {
 			toolchain = request{a.toolchain, a.file + " toolchain"}
+			p.note(toolchain.from, a.toolchainLine)
 		}
 		if a.heroku != "" {
 			heroku = request{a.heroku, a.file + " +heroku goVersion"}
+			p.note(heroku.from, a.herokuLine)
 		}
 	}
 	if toolchain.version != "" && semver.Compare("v"+toolchain.version, "v"+directive.version) < 0 {
@@ -144,10 +149,10 @@ func startGo(p *Plan) error {
 		p.try("a program called web, server, api or " + goBinary(p.Go.Module))
 		return nil
 	}
-	p.start("web", mains[web].Name, "package main in "+cmp.Or(strings.TrimPrefix(mains[web].Dir, "."), "the root"))
+	p.start("web", mains[web].Name, mains[web].from)
 	for i, m := range mains {
 		if i != web {
-			p.start(m.Name, m.Name, "package main in "+m.Dir)
+			p.start(m.Name, m.Name, m.from)
 		}
 	}
 	return nil

@@ -10,7 +10,10 @@ import (
 )
 
 // A goRequest is what one go.mod or go.work asks of the toolchain.
-type goRequest struct{ file, directive, toolchain, heroku string }
+type goRequest struct {
+	file, directive, toolchain, heroku       string
+	directiveLine, toolchainLine, herokuLine int
+}
 
 // modules reads go.work or go.mod and those of the modules that the tree holds.
 func (f *GoFacts) modules(t *tree) ([]*modfile.File, []goRequest, error) {
@@ -50,7 +53,8 @@ func (f *GoFacts) modules(t *tree) ([]*modfile.File, []goRequest, error) {
 			return nil, nil, err
 		}
 		r := goRequestOf(file, mod.Go, mod.Toolchain)
-		r.heroku = strings.TrimPrefix(strings.Join(herokuLine(mod, "goVersion"), ""), "go")
+		words, line := herokuLine(mod, "goVersion")
+		r.heroku, r.herokuLine = strings.TrimPrefix(strings.Join(words, ""), "go"), line
 		mods, requests = append(mods, mod), append(requests, r)
 	}
 	for _, sum := range []string{"go.sum", "go.work.sum"} {
@@ -70,10 +74,10 @@ func (f *GoFacts) modules(t *tree) ([]*modfile.File, []goRequest, error) {
 func goRequestOf(file string, g *modfile.Go, toolchain *modfile.Toolchain) goRequest {
 	r := goRequest{file: file}
 	if g != nil {
-		r.directive = g.Version
+		r.directive, r.directiveLine = g.Version, g.Syntax.Start.Line
 	}
 	if toolchain != nil && strings.HasPrefix(toolchain.Name, "go") {
-		r.toolchain = strings.TrimPrefix(toolchain.Name, "go")
+		r.toolchain, r.toolchainLine = strings.TrimPrefix(toolchain.Name, "go"), toolchain.Syntax.Start.Line
 	}
 	return r
 }
@@ -130,7 +134,7 @@ func (f *GoFacts) folder(imp string) string {
 
 // install keeps the programs that a "// +heroku install" line of go.mod names.
 func (f *GoFacts) install(mod *modfile.File) {
-	patterns := herokuLine(mod, "install")
+	patterns, _ := herokuLine(mod, "install")
 	if len(patterns) == 0 {
 		return
 	}
@@ -146,10 +150,10 @@ func (f *GoFacts) install(mod *modfile.File) {
 	}
 }
 
-// herokuLine returns the words of a "// +heroku KEY …" comment of go.mod.
-func herokuLine(mod *modfile.File, key string) []string {
+// herokuLine returns the words of a "// +heroku KEY …" comment of go.mod, and its line.
+func herokuLine(mod *modfile.File, key string) ([]string, int) {
 	if mod.Syntax == nil {
-		return nil
+		return nil, 0
 	}
 	blocks := [][]modfile.Comment{mod.Syntax.Before, mod.Syntax.After}
 	for _, stmt := range mod.Syntax.Stmt {
@@ -159,10 +163,10 @@ func herokuLine(mod *modfile.File, key string) []string {
 	for _, c := range slices.Concat(blocks...) {
 		words := strings.Fields(strings.TrimPrefix(c.Token, "//"))
 		if len(words) > 2 && words[0] == "+heroku" && words[1] == key {
-			return words[2:]
+			return words[2:], c.Start.Line
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 func readGoWork(t *tree) (*modfile.WorkFile, error) {

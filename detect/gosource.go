@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"fmt"
 	"go/ast"
 	"go/build"
 	"go/parser"
@@ -15,7 +16,8 @@ import (
 
 // A goPackage is what one folder of Go files declares for linux/amd64, tests left out.
 type goPackage struct {
-	main    bool // package main with a func main
+	main    bool   // package main with a func main
+	from    string // file:line of func main
 	imports []string
 }
 
@@ -37,7 +39,7 @@ func scanGo(t *tree, facts *GoFacts) error {
 			} else if dir == "." {
 				name = goBinary(facts.Module)
 			}
-			facts.Mains = append(facts.Mains, GoMain{Dir: dir, Name: name})
+			facts.Mains = append(facts.Mains, GoMain{Dir: dir, Name: name, from: pkg.from + " package main"})
 		}
 	}
 	slices.SortFunc(facts.Mains, func(a, b GoMain) int { return strings.Compare(a.Dir, b.Dir) })
@@ -124,32 +126,37 @@ func (t *tree) goPackage(dir string) goPackage {
 		if ok, err := ctxt.MatchFile(dir, base); err != nil || !ok {
 			continue // not for linux, or broken: the compiler will say so
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), base, src, parser.SkipObjectResolution|parser.ImportsOnly)
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, base, src, parser.SkipObjectResolution|parser.ImportsOnly)
 		if err == nil && file.Name.Name == "main" && !pkg.main { // only there a function decides
-			file, err = parser.ParseFile(token.NewFileSet(), base, src, parser.SkipObjectResolution)
+			file, err = parser.ParseFile(fset, base, src, parser.SkipObjectResolution)
 		}
 		if err != nil && file == nil {
 			continue
 		}
-		pkg.add(file)
+		if pos := pkg.add(file); pos.IsValid() {
+			pkg.from = fmt.Sprintf("%s:%d", f, fset.Position(pos).Line)
+		}
 	}
 	return pkg
 }
 
-func (pkg *goPackage) add(file *ast.File) {
+// add takes over a file and returns where its func main is.
+func (pkg *goPackage) add(file *ast.File) (main token.Pos) {
 	for _, spec := range file.Imports {
 		if imp, err := strconv.Unquote(spec.Path.Value); err == nil {
 			pkg.imports = append(pkg.imports, imp)
 		}
 	}
 	if file.Name == nil || file.Name.Name != "main" {
-		return
+		return token.NoPos
 	}
 	for _, d := range file.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "main" {
-			pkg.main = true
+			pkg.main, main = true, fn.Pos()
 		}
 	}
+	return main
 }
 
 // buildContext matches files as `go build` on the server does, reading them from t.

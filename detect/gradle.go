@@ -86,6 +86,7 @@ func planGradle(t *tree, p *Plan) error {
 	}
 	p.Runtimes = []Runtime{jvmRuntime(t, p, slices.CompactFunc(java, func(a, c request) bool { return a == c })...)}
 	if plugin, m := b.kotlin(); m != nil {
+		p.note(m.file, plugin.line)
 		p.Runtimes = append(p.Runtimes, runtime("kotlin", []request{{plugin.version, m.file}}, ""))
 	}
 	if f.Wanted != "" {

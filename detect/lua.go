@@ -98,6 +98,7 @@ func readRockspec(t *tree, p *Plan) (rockspecFacts, error) {
 		switch {
 		case name == "lua":
 			spec.lua = version
+			p.note(f.Rockspec, d.line)
 		case name == "":
 			return spec, &ParseError{File: f.Rockspec, Line: d.line, Msg: fmt.Sprintf("%q is no dependency: NAME >= VERSION", clip(d.text))}
 		case name == "lapis" || strings.HasPrefix(name, "lua-resty-"):

@@ -38,6 +38,7 @@ type Manifest struct {
 	procs       []Process // declared processes in order, hop3.toml over Procfile
 	predeploy   string    // of app.json, where no Procfile has a release line
 	releaseFrom string    // the file and the key of Release
+	releaseLine int
 	static      string
 	warnings    []string
 }
@@ -80,6 +81,7 @@ type Build struct {
 	Packages                   []string // attributes of the package set, at build and run time
 	Before, Build, After, Test string
 	Versions                   map[string]string // by the runtime's name
+	versionLines               map[string]int
 }
 
 // Generate asks for a value that is made once and kept.
@@ -133,7 +135,7 @@ func readManifest(t *tree, dir string) (Manifest, *tree, error) {
 		}
 	}
 	if m.Release == "" && m.predeploy != "" {
-		m.Release, m.releaseFrom = m.predeploy, "app.json scripts.dokku.predeploy"
+		m.Release, m.releaseFrom, m.releaseLine = m.predeploy, "app.json scripts.dokku.predeploy", 0
 	}
 	if err := readTOML(t, &m); err != nil {
 		return Manifest{}, nil, err
@@ -189,7 +191,7 @@ func readProcfile(t *tree, m *Manifest) error {
 		case procStatic:
 			m.static = p.Command
 		case procRelease:
-			m.Release, m.releaseFrom = p.Command, "Procfile release"
+			m.Release, m.releaseFrom, m.releaseLine = p.Command, "Procfile release", p.Line
 		default:
 			m.procs = append(m.procs, p)
 		}
@@ -204,6 +206,14 @@ func (m *Manifest) setProc(p Process) {
 		return
 	}
 	m.procs = append(m.procs, p)
+}
+
+// procLine is the line that declares a process, 0 if none does.
+func (m *Manifest) procLine(name string) int {
+	if i := slices.IndexFunc(m.procs, func(q Process) bool { return q.Name == name }); i >= 0 {
+		return m.procs[i].Line
+	}
+	return 0
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -20,6 +20,8 @@ type msbuildProject struct {
 	packages   []string          // PackageReference
 	projects   []string          // ProjectReference, as paths of the tree
 	line       map[string]int    // of a property
+	from       map[string]string // the file of an inherited one
+	sdkLine    int
 }
 
 // property returns a value with its own project's references to other properties left as they are.
@@ -29,7 +31,7 @@ const msbuildDepth = 100 // nested elements
 
 // parseMSBuild reads a project file. The error is a [*ParseError] with the line.
 func parseMSBuild(file string, data []byte) (*msbuildProject, error) {
-	p := &msbuildProject{file: file, properties: map[string]string{}, line: map[string]int{}}
+	p := &msbuildProject{file: file, properties: map[string]string{}, line: map[string]int{}, from: map[string]string{}}
 	var stack []string
 	var text strings.Builder
 	err := walkXML(file, data, func(tok xml.Token, line int) error {
@@ -44,6 +46,9 @@ func parseMSBuild(file string, data []byte) (*msbuildProject, error) {
 			stack = append(stack, tok.Name.Local)
 			text.Reset()
 			p.element(tok)
+			if p.sdk != "" && p.sdkLine == 0 {
+				p.sdkLine = line
+			}
 			p.line[tok.Name.Local] = line
 		case xml.CharData:
 			text.Write(tok)
@@ -175,7 +180,7 @@ func (p *msbuildProject) inherit(t *tree) error {
 		}
 		for k, v := range props.properties {
 			if _, own := p.properties[k]; !own {
-				p.properties[k] = v
+				p.properties[k], p.from[k], p.line[k] = v, f, props.line[k]
 			}
 		}
 		p.packages = append(p.packages, props.packages...)

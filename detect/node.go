@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -83,6 +84,17 @@ func (pkg packageJSON) depends(deps ...string) bool {
 	return slices.ContainsFunc(deps, func(d string) bool {
 		return pkg.Dependencies[d] != "" || pkg.DevDependencies[d] != "" || pkg.OptionalDeps[d] != ""
 	})
+}
+
+// evidence is that the package depends on the first of deps that it names.
+func (pkg packageJSON) evidence(t *tree, why string, deps ...string) Evidence {
+	e := Evidence{File: pkg.file, Why: why}
+	for _, kind := range []string{"dependencies", "devDependencies", "optionalDependencies"} {
+		for _, d := range deps {
+			e.Line = cmp.Or(e.Line, lineIn(t, pkg.file, []string{kind, d}))
+		}
+	}
+	return e
 }
 
 func readPackage(t *tree) (packageJSON, error) { return readPackageIn(t, "package.json") }

@@ -83,7 +83,8 @@ func managerVersion(t *tree, p *Plan, pkg packageJSON, version, from string) Run
 	}
 	short, _, _ := strings.Cut(manager, "-")
 	requests := []request{{version, from}, {devEngine(pkg.DevEngines.PackageManager, short), "devEngines.packageManager"}}
-	if v, why := lockAsks(t, manager, p.Node.Lock); v != "" {
+	if v, why, line := lockAsks(t, manager, p.Node.Lock); v != "" {
+		p.note(why, line)
 		requests = append(requests, request{v, why})
 	}
 	requests = append(requests, request{pkg.engine(short), "engines." + short})
@@ -92,13 +93,14 @@ func managerVersion(t *tree, p *Plan, pkg packageJSON, version, from string) Run
 }
 
 // lockAsks returns the version of a manager that reads its lock file without rewriting it.
-func lockAsks(t *tree, manager, lock string) (version, from string) {
+func lockAsks(t *tree, manager, lock string) (version, from string, line int) {
 	head := string(t.head(lock))
 	field := map[string]string{"pnpm": "lockfileVersion: ", "yarn-berry": "  version: "}[manager]
 	if field == "" {
-		return "", ""
+		return "", "", 0
 	}
 	for l := range strings.Lines(head) {
+		line++
 		v, ok := strings.CutPrefix(l, field)
 		if !ok {
 			continue
@@ -108,13 +110,13 @@ func lockAsks(t *tree, manager, lock string) (version, from string) {
 		major, _, _ := strings.Cut(v, ".")
 		switch {
 		case manager == "yarn-berry" && len(major) == 1 && major <= "6":
-			return "3", from
+			return "3", from, line
 		case manager == "yarn-berry":
-			return "4", from
+			return "4", from, line
 		case major == "5" || major == "6":
-			return "8", from
+			return "8", from, line
 		}
-		return ">=9", from // pnpm 9 and later write 9.0
+		return ">=9", from, line // pnpm 9 and later write 9.0
 	}
-	return "", ""
+	return "", "", 0
 }

@@ -46,23 +46,23 @@ func findSite(t *tree, pkg packageJSON) site {
 	case deps("astro"):
 		return astroSite(t, pkg)
 	case deps("react-scripts", "@craco/craco", "react-app-rewired"):
-		return site{dir: "build", routes: true, why: Evidence{File: pkg.file, Why: "react-scripts builds pages into build"}}
+		return site{dir: "build", routes: true, why: pkg.evidence(t, "react-scripts builds pages into build", "react-scripts", "@craco/craco", "react-app-rewired")}
 	case deps("@angular/core") && t.has("angular.json"):
 		return site{dir: path.Join(angularOutput(t), angularBrowser(t)), routes: true, why: Evidence{File: "angular.json", Why: "angular builds pages"}}
 	case deps("gatsby"):
-		return site{dir: "public", why: Evidence{File: pkg.file, Why: "gatsby builds pages into public"}}
+		return site{dir: "public", why: pkg.evidence(t, "gatsby builds pages into public", "gatsby")}
 	case deps("@docusaurus/core"):
-		return site{dir: "build", why: Evidence{File: pkg.file, Why: "docusaurus builds pages into build"}}
+		return site{dir: "build", why: pkg.evidence(t, "docusaurus builds pages into build", "@docusaurus/core")}
 	case deps("@11ty/eleventy"):
-		return site{dir: "_site", why: Evidence{File: pkg.file, Why: "eleventy builds pages into _site"}}
+		return site{dir: "_site", why: pkg.evidence(t, "eleventy builds pages into _site", "@11ty/eleventy")}
 	case deps("@vue/cli-service"):
-		return site{dir: "dist", routes: true, why: Evidence{File: pkg.file, Why: "vue-cli-service builds pages into dist"}}
+		return site{dir: "dist", routes: true, why: pkg.evidence(t, "vue-cli-service builds pages into dist", "@vue/cli-service")}
 	case deps("expo") && strings.Contains(pkg.Scripts["build"], "expo export"):
-		return site{dir: "dist", routes: true, why: Evidence{File: pkg.file, Why: "expo exports pages into dist"}}
+		return site{dir: "dist", routes: true, why: pkg.evidence(t, "expo exports pages into dist", "expo")}
 	case deps("vite", "rolldown-vite"):
 		return viteSite(t, pkg)
 	case deps("parcel"):
-		return site{dir: "dist", routes: true, why: Evidence{File: pkg.file, Why: "parcel builds pages into dist"}}
+		return site{dir: "dist", routes: true, why: pkg.evidence(t, "parcel builds pages into dist", "parcel")}
 	}
 	return site{}
 }
@@ -88,7 +88,7 @@ func viteSite(t *tree, pkg packageJSON) site {
 	c := setting(t, "outDir", viteConfigs()...)
 	s := c.site(cmp.Or(c.value, "dist"), true, "vite builds pages")
 	if c.file == "" {
-		s.why = Evidence{File: pkg.file, Why: "vite builds pages into dist"}
+		s.why = pkg.evidence(t, "vite builds pages into dist", "vite", "rolldown-vite")
 	}
 	root := setting(t, "root", viteConfigs()...)
 	if root.value != "" && root.value != "." && c.value == "" {
@@ -114,7 +114,7 @@ func astroSite(t *tree, pkg packageJSON) site {
 	dir := setting(t, "outDir", configs...)
 	s := dir.site(path.Clean(cmp.Or(dir.value, "dist")), false, "astro builds pages")
 	if dir.file == "" {
-		s.why = Evidence{File: pkg.file, Why: "astro builds pages into dist"}
+		s.why = pkg.evidence(t, "astro builds pages into dist", "astro")
 	}
 	return s
 }

@@ -112,7 +112,7 @@ func TestNode_Manager(t *testing.T) {
 		}
 		warned := strings.Contains(strings.Join(p.Warnings, "\n"), c.warning)
 		if p.Tool.Name != c.tool || p.Tool.From != c.from || !warned || c.warning == "" && len(p.Warnings) > 0 || p.Processes.Command("web") != c.web {
-			t.Errorf("%q: %+v %q %q", c.tree, p.Tool, p.Warnings, p.Processes)
+			t.Errorf("%v: %+v %v %v", c.tree, p.Tool, p.Warnings, p.Processes)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestNode_Sites(t *testing.T) {
 			continue
 		}
 		if p.Static != c.static || p.SPA != c.spa || p.Processes.Command("web") != c.web {
-			t.Errorf("%q: static %q, spa %v, %q", c.tree, p.Static, p.SPA, p.Processes)
+			t.Errorf("%v: static %v, spa %v, %v", c.tree, p.Static, p.SPA, p.Processes)
 		}
 	}
 	p, err := Detect(files("package.json", pkg(`"vite":"6"`, build), "vite.config.js", "export default {\n build: { outDir: dir() } }"))

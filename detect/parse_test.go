@@ -10,9 +10,9 @@ import (
 
 func TestParseProcfile(t *testing.T) {
 	got, err := ParseProcfile([]byte("\xef\xbb\xbf# comment\r\n\r\nweb:  gunicorn a:b --bind :$PORT\r\n worker : ./run\nurl: curl http://x:1/ # not a comment\n"))
-	want := []Process{{"web", "gunicorn a:b --bind :$PORT", "Procfile"}, {"worker", "./run", "Procfile"}, {"url", "curl http://x:1/ # not a comment", "Procfile"}}
+	want := []Process{{"web", "gunicorn a:b --bind :$PORT", "Procfile", 3}, {"worker", "./run", "Procfile", 4}, {"url", "curl http://x:1/ # not a comment", "Procfile", 5}}
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %v, %v", got, err)
 	}
 	for _, c := range []struct {
 		text string
@@ -45,7 +45,7 @@ func FuzzParseProcfile(f *testing.F) {
 		seen := map[string]bool{}
 		for _, p := range procs {
 			if err != nil || seen[p.Name] || !procName.MatchString(p.Name) || strings.TrimSpace(p.Command) == "" || strings.ContainsAny(p.Command, "\n\x00") {
-				t.Fatalf("%q gave %q, %v", data, procs, err)
+				t.Fatalf("%v gave %v, %v", data, procs, err)
 			}
 			seen[p.Name] = true
 		}

@@ -81,9 +81,11 @@ func readModules(t *tree, p *Plan) (perl string, err error) {
 		f.Modules, err = prerequisites(f.File, b)
 		return "", err
 	}
-	if f.Modules, perl, err = parseCpanfile(f.File, b); err != nil {
+	var asked Module
+	if f.Modules, asked, err = parseCpanfile(f.File, b); err != nil {
 		return "", err
 	}
+	p.note("cpanfile", asked.Line)
 	f.Manifests = []string{"cpanfile"}
 	p.Tool = Tool{Name: "cpanfile", From: "cpanfile"}
 	if f.Snapshot = t.has("cpanfile.snapshot"); f.Snapshot {
@@ -91,7 +93,7 @@ func readModules(t *tree, p *Plan) (perl string, err error) {
 		p.Tool = Tool{Name: "carton", From: "cpanfile.snapshot"}
 	}
 	f.LockDigest, err = t.digest(f.Manifests)
-	return perl, err
+	return asked.Spec, err
 }
 
 // perlVersion writes 5.036 and v5.36.0 as 5.36: a minimum, as Perl has it.

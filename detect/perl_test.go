@@ -19,8 +19,8 @@ feature 'x', 'an x', sub { requires 'X::Y'; };
 requires 'Last';
 `))
 	want := []Module{{"Plack", "1.0047", 3}, {"Moo", ">= 2, < 3", 4}, {"JSON::XS", "", 7}, {"Last", "", 9}}
-	if err != nil || perl != "v5.36.0" || !slices.Equal(got, want) {
-		t.Errorf("%+v, %q, %v", got, perl, err)
+	if err != nil || perl != (Module{"perl", "v5.36.0", 2}) || !slices.Equal(got, want) {
+		t.Errorf("%+v, %+v, %v", got, perl, err)
 	}
 	for text, line := range map[string]int{"requires 'a": 1, "\nrequires;": 0, "requires '../x';": 1, "on test => sub {\n requires 'a';": 0, "}": 1, "requires \"$x\";": 1} {
 		_, _, err := parseCpanfile("cpanfile", []byte(text))

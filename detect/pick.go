@@ -62,12 +62,8 @@ func commanded(t *tree, m Manifest, name string) []Evidence {
 	if s != name || !slices.Contains([]string{"node", "python", "ruby", "php", "perl", "lua", "r"}, s) {
 		return nil
 	}
-	line := 0
-	if strings.HasPrefix(from, "Procfile") {
-		line = t.lineOf("Procfile", "web")
-	}
 	file, why, _ := strings.Cut(from, " ")
-	return []Evidence{{File: file, Line: line, Why: why, Weight: weightEntry}}
+	return []Evidence{{File: file, Line: m.procLine("web"), Why: why, Weight: weightEntry}}
 }
 
 // beats reports whether a is more likely than b what the tree is, and the rule that says so, first rule first.
@@ -130,7 +126,7 @@ func pick(t *tree, p *Plan) (stack, error) {
 
 // pickNamed takes the stack that [build] stack names, whatever claims the tree.
 func pickNamed(t *tree, p *Plan, name string, list []Candidate) (stack, error) {
-	line := t.lineOf("hop3.toml", "stack")
+	line := lineIn(t, "hop3.toml", []string{"build", "stack"})
 	i := slices.IndexFunc(stacks(), func(s stack) bool { return s.name == name })
 	if i < 0 {
 		return stack{}, &ParseError{File: "hop3.toml", Line: line, Msg: fmt.Sprintf("unknown stack %q%s", clip(name), didYouMean(name, Stacks()))}

@@ -57,9 +57,11 @@ type Plan struct {
 	JVM      *JVMFacts     `json:"-"`
 
 	tried  []string
-	chosen []string          // hints: how each of the apps of the tree is chosen
-	places map[string]string // the lines of what the plan names as sources
-	nested *Evidence         // why the app's folder was chosen when nobody named it
+	chosen []string       // hints: how each of the apps of the tree is chosen
+	lines  map[string]int // of sources, where a parser notes them
+	nested *Evidence      // why the app's folder was chosen when nobody named it
+
+	releaseLine int
 
 	BuildEnv map[string]string `json:"-"` // plain values that the build steps see: those of the app's own files, and what a deployer adds
 
@@ -87,12 +89,14 @@ type Runtime struct {
 	Name    string  `json:"name"`
 	Version string  `json:"version"`
 	From    string  `json:"from"`
+	Line    int     `json:"line,omitempty"` // of From's file, 0 where it asks as a whole
 	Losers  []Loser `json:"losers"`
 }
 
 // A Loser is a version request that another one overruled.
 type Loser struct {
 	From    string `json:"from"`
+	Line    int    `json:"line,omitempty"`
 	Version string `json:"version"`
 }
 
@@ -107,11 +111,13 @@ type Asset struct {
 	Everything bool  `json:"-"` // it reads files outside Dir
 }
 
-// A Process is a process type, its command, and the file that the command comes from.
+// A Process is a process type, its command, and the file and the line that the command comes from; the line is 0 where the
+// file says it as a whole.
 type Process struct {
 	Name    string
 	Command string
 	From    string
+	Line    int
 }
 
 // Processes are process types in the order in which they were declared. In JSON they are an object.
@@ -140,7 +146,8 @@ func (ps Processes) MarshalJSON() ([]byte, error) {
 		val, err := marshalPlain(struct {
 			Command string `json:"command"`
 			From    string `json:"from"`
-		}{p.Command, p.From})
+			Line    int    `json:"line,omitempty"`
+		}{p.Command, p.From, p.Line})
 		if err != nil {
 			return nil, err
 		}
@@ -228,7 +235,7 @@ func (p *Plan) warn(msg string) { p.Warnings = append(p.Warnings, msg) }
 
 // start declares a process that detection found, unless the app's own files declare processes.
 func (p *Plan) start(name, command, from string) {
-	p.Processes = append(p.Processes, Process{name, command, from})
+	p.Processes = append(p.Processes, Process{Name: name, Command: command, From: from})
 }
 
 // wantsStart reports whether the stack has to find the command of web itself. A Procfile is the whole list of processes, as

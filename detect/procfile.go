@@ -48,7 +48,7 @@ func ParseProcfile(data []byte) ([]Process, error) {
 		if seen[p.Name] > 0 {
 			return nil, &ParseError{File: "Procfile", Line: n, Msg: fmt.Sprintf("%q is declared twice, first in line %d", p.Name, seen[p.Name])}
 		}
-		seen[p.Name] = n
+		seen[p.Name], p.Line = n, n
 		list = append(list, p)
 	}
 	return list, nil

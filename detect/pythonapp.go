@@ -102,6 +102,16 @@ func (m pyModule) imported(pkg string) bool {
 	return false
 }
 
+// importLine is the line of the first import of a package, 0 if there is none.
+func (m pyModule) importLine(pkg string) int {
+	for _, l := range m.lines {
+		if name := l.name(1); (l.is(0, "import") || l.is(0, "from")) && (name == pkg || strings.HasPrefix(name, pkg+".")) {
+			return l.line
+		}
+	}
+	return 0
+}
+
 // kind is what a call of this name makes, "" if no application. A name that nothing imports is taken as it reads.
 func (m pyModule) kind(call string) string {
 	top, rest, dotted := strings.Cut(call, ".")

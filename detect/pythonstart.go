@@ -126,10 +126,10 @@ func startPage(t *tree, p *Plan) bool {
 		m := readModule(string(t.source(file)))
 		switch {
 		case p.Python.has("streamlit") && m.imported("streamlit"):
-			p.start("web", "streamlit run "+shellWord(file)+" --server.address $HOST --server.port $PORT --server.headless true", file+" imports streamlit")
+			p.start("web", "streamlit run "+shellWord(file)+" --server.address $HOST --server.port $PORT --server.headless true", fmt.Sprintf("%s:%d imports streamlit", file, m.importLine("streamlit")))
 			return true
 		case p.Python.has("gradio") && m.imported("gradio"):
-			p.start("web", "env GRADIO_SERVER_NAME=$HOST GRADIO_SERVER_PORT=$PORT python3 "+shellWord(file), file+" imports gradio")
+			p.start("web", "env GRADIO_SERVER_NAME=$HOST GRADIO_SERVER_PORT=$PORT python3 "+shellWord(file), fmt.Sprintf("%s:%d imports gradio", file, m.importLine("gradio")))
 			return true
 		}
 	}

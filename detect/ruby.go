@@ -106,6 +106,8 @@ func rubyRuntime(t *tree, p *Plan, gf gemfile, lock gemLock) (Runtime, error) {
 		requests = append(requests, request{strings.TrimPrefix(q.version, "ruby-"), q.from})
 	}
 	locked, _, _ := strings.Cut(lock.ruby, "p")
+	p.note(p.Ruby.Gemfile, gf.rubyLine)
+	p.note(p.Ruby.Lock, lock.rubyLine)
 	requests = append(requests, request{strings.Join(gf.ruby, ", "), p.Ruby.Gemfile}, request{locked, p.Ruby.Lock})
 	r := runtime("ruby", requests, "3")
 	for _, other := range []string{"jruby", "truffleruby", "rbx", "mruby"} {

@@ -136,7 +136,7 @@ func rustVersion(t *tree, p *Plan, ws *workspace) (Runtime, error) {
 	requests = append(requests, polyglot(t, "rust")...)
 	edition := request{}
 	for _, c := range ws.packages {
-		if c.rustVersion != "" && !slices.ContainsFunc(requests, func(q request) bool { return q.version == c.rustVersion && strings.HasSuffix(q.from, "Cargo.toml") }) {
+		if c.rustVersion != "" && !slices.ContainsFunc(requests, func(q request) bool { return q.version == c.rustVersion && strings.HasSuffix(q.from, "rust-version") }) {
 			requests = append(requests, request{c.rustVersion, c.versionFrom})
 		}
 		if least := map[string]string{"2018": "1.31", "2021": "1.56", "2024": "1.85"}[c.edition]; len(least) > 0 && (edition.version == "" || least > edition.version) {

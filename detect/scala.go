@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"path"
 	"strings"
 )
@@ -25,9 +26,11 @@ type sbtBuild struct {
 	name, version, scala, main, script, assembly string
 
 	scalaLine int
+	startLine int  // of the plug-in that makes the program
 	packager  bool // sbt-native-packager stages the app
 	play      bool
 	fat       bool // sbt-assembly makes one jar
+	fatLine   int
 	deps      []string
 	vals      map[string]string
 }
@@ -75,7 +78,9 @@ func readSbt(t *tree) *sbtBuild {
 	for _, s := range scriptStatements(t.source("project/plugins.sbt")) {
 		for _, v := range s.strings() {
 			b.packager = b.packager || v == "sbt-native-packager"
-			b.fat = b.fat || v == "sbt-assembly"
+			if v == "sbt-assembly" {
+				b.fat, b.fatLine = true, s.tokens[0].line
+			}
 			b.play = b.play || v == "sbt-plugin" && (s.text() != "" && (strings.Contains(s.text(), "playframework")))
 		}
 	}
@@ -101,8 +106,12 @@ func (b *sbtBuild) read(toks []codeToken, i int) {
 		b.vals[toks[i+1].text] = toks[i+3].text
 	}
 	if !mark(i+1, ":") || !mark(i+2, "=") || i+3 >= len(toks) {
-		b.packager = b.packager || toks[i].text == "JavaAppPackaging" || toks[i].text == "JavaServerAppPackaging"
-		b.play = b.play || toks[i].text == "PlayScala" || toks[i].text == "PlayJava"
+		switch toks[i].text {
+		case "JavaAppPackaging", "JavaServerAppPackaging":
+			b.packager, b.startLine = true, cmp.Or(b.startLine, toks[i].line)
+		case "PlayScala", "PlayJava":
+			b.play, b.startLine = true, cmp.Or(b.startLine, toks[i].line)
+		}
 		return
 	}
 	value := toks[i+3].text
@@ -169,10 +178,12 @@ func (b *sbtBuild) start(t *tree, p *Plan) error {
 	switch {
 	case b.packager || b.play:
 		script := "target/universal/stage/bin/" + orFirst(b.script, name)
+		p.note("build.sbt", b.startLine)
 		p.start("web", strings.TrimSpace("sh "+shellWord(script)+" "+options), "build.sbt")
 		f.Outputs = []string{script}
 	case b.fat:
 		jar := "target/*/" + orFirst(b.assembly, name+"-assembly-"+orFirst(b.version, "*")+".jar")
+		p.note("project/plugins.sbt", b.fatLine)
 		p.start("web", "java "+options+"-jar "+jar, "project/plugins.sbt")
 		f.Outputs = []string{jar}
 	}

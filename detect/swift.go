@@ -40,6 +40,7 @@ func planSwift(t *tree, p *Plan) error {
 	if m == nil {
 		return &ParseError{File: "Package.swift", Line: 1, Msg: "the first line does not say // swift-tools-version: VERSION"}
 	}
+	p.note("Package.swift swift-tools-version", 1) // it must be the first
 	p.Runtimes = []Runtime{runtime("swift", append(append([]request{p.asked("swift"), pinned(t, ".swift-version", "swift-")},
 		polyglot(t, "swift")...), request{string(m[1]), "Package.swift swift-tools-version"}), "")}
 	pkg := readSwift(t, src[:min(len(src), maxSource)], string(m[1]))

@@ -238,57 +238,28 @@ func knownKeys(t reflect.Type, path toml.Key) []string {
 	return keys
 }
 
-// keyLine returns the line that sets key, 0 if it cannot be told.
-func keyLine(text string, key []string) int {
-	table, n, last := "", 0, key[len(key)-1]
-	parent := strings.Join(key[:len(key)-1], ".")
-	full := strings.Join(key, ".")
-	for l := range strings.Lines(text) {
-		n++
-		l = strings.TrimSpace(l)
-		if strings.HasPrefix(l, "[") {
-			table = strings.Map(unquoted, strings.Trim(strings.Split(l, "#")[0], "[] \t"))
-			if table == full || strings.HasPrefix(table, full+".") {
-				return n
-			}
-			continue
-		}
-		k, _, ok := strings.Cut(l, "=")
-		k = strings.Trim(strings.TrimSpace(k), `"'`)
-		if ok && (table == parent && k == last || strings.Trim(table+"."+k, ".") == full) {
-			return n
-		}
-	}
-	return 0
-}
-
-// unquoted is for strings.Map: it drops quotes.
-func unquoted(r rune) rune {
-	if r == '"' || r == '\'' {
-		return -1
-	}
-	return r
-}
-
 // merge lays f over m.
 func (f tomlFile) merge(text string, m *Manifest) error {
 	m.ID = f.Metadata.ID
 	m.Build = Build{
 		Stack: f.Build.Stack, Root: f.Build.Root, Builder: f.Build.Builder, Packages: f.Build.Pkgs,
 		Before: string(f.Build.Before), Build: string(f.Build.Build), After: string(f.Build.After), Test: string(f.Build.Test),
-		Versions: f.Build.byRuntime(),
+		Versions: f.Build.byRuntime(), versionLines: map[string]int{},
+	}
+	for name := range m.Build.Versions {
+		m.Build.versionLines[name] = keyLine(text, []string{"build", name + "-version"})
 	}
 	if f.Run.Start != "" {
-		m.setProc(Process{"web", string(f.Run.Start), "hop3.toml [run] start"})
+		m.setProc(Process{"web", string(f.Run.Start), "hop3.toml [run] start", keyLine(text, []string{"run", "start"})})
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Run.Workers)) {
 		if err := checkTOMLName(text, "run.workers", name); err != nil {
 			return err
 		}
-		m.setProc(Process{name, string(f.Run.Workers[name]), "hop3.toml [run] workers"})
+		m.setProc(Process{name, string(f.Run.Workers[name]), "hop3.toml [run] workers", keyLine(text, []string{"run", "workers", name})})
 	}
 	if f.Run.Before != "" {
-		m.Release, m.releaseFrom = string(f.Run.Before), "hop3.toml [run] before-run"
+		m.Release, m.releaseFrom, m.releaseLine = string(f.Run.Before), "hop3.toml [run] before-run", keyLine(text, []string{"run", "before-run"})
 	}
 	m.StartTimeout = time.Duration(f.Run.Timeout)
 	for _, merge := range []func(string, *Manifest) error{f.mergeEnv, f.mergeProcesses, f.mergePort, f.mergeAddons, f.mergeRest} {

@@ -208,7 +208,7 @@ func (f tomlFile) mergeProcesses(text string, m *Manifest) error {
 			return tomlErr(text, key+".stop-signal", "is one of %s", join(signals))
 		}
 		if p.Command != "" {
-			m.setProc(Process{name, string(p.Command), "hop3.toml [processes." + name + "]"})
+			m.setProc(Process{name, string(p.Command), "hop3.toml [processes." + name + "]", keyLine(text, []string{"processes", name, "command"})})
 		}
 		m.Processes[name] = ProcessSettings{
 			Command: string(p.Command), Count: p.Count, Memory: int64(p.Memory), CPU: int64(p.CPU), Pids: p.Pids,

@@ -21,7 +21,7 @@ func runtime(name string, requests []request, fallback string) Runtime {
 		case q.version == "":
 		case r.Version == "":
 			r.Version, r.From = q.version, q.from
-		case q.version == r.Version && q.from == r.From || slices.Contains(r.Losers, Loser{From: q.from, Version: q.version}):
+		case q.version == r.Version && q.from == r.From || slices.Contains(r.Losers, Loser{From: q.from, Version: q.version}): // lines come later
 		default:
 			r.Losers = append(r.Losers, Loser{From: q.from, Version: q.version})
 		}
@@ -34,7 +34,9 @@ func runtime(name string, requests []request, fallback string) Runtime {
 
 // asked is the version that hop3.toml names for a runtime: the first of its requests.
 func (p *Plan) asked(name string) request {
-	return request{p.Manifest.Build.Versions[name], "hop3.toml [build] " + name + "-version"}
+	from := "hop3.toml [build] " + name + "-version"
+	p.note(from, p.Manifest.Build.versionLines[name])
+	return request{p.Manifest.Build.Versions[name], from}
 }
 
 // pinned is the version that a one-line pin file of a tool asks for (.ruby-version, .java-version), without the prefixes

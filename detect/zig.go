@@ -37,6 +37,11 @@ func planZig(t *tree, p *Plan) error {
 	least := zon.field("minimum_zig_version")
 	p.Runtimes = []Runtime{runtime("zig", append(append([]request{p.asked("zig"), pinned(t, ".zigversion"), pinned(t, ".zig-version")},
 		polyglot(t, "zig")...), request{least.text, "build.zig.zon minimum_zig_version"}), "")}
+	for _, f := range zon.fields {
+		if f.name == "minimum_zig_version" {
+			p.note("build.zig.zon "+f.name, f.line)
+		}
+	}
 	name := zon.field("name").text
 	for _, d := range zon.field("dependencies").fields {
 		if d.value.field("url").text != "" {
