@@ -44,6 +44,9 @@ func lexPerl(file string, src []byte) ([]plToken, error) {
 		if err := l.next(); err != nil {
 			return nil, err
 		}
+		if len(l.tokens) > maxTokens {
+			return nil, &ParseError{File: file, Line: l.line, Msg: "more words and signs than are read of one file"}
+		}
 	}
 	return l.tokens, nil
 }

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -169,8 +170,19 @@ func herokuLine(mod *modfile.File, key string) ([]string, int) {
 	return nil, 0
 }
 
+const maxModLines = 8000 // of a go.mod or go.work, each of which may be an error to report; the longest seen have 2000
+
+// readMod returns the text of a go.mod or a go.work.
+func readMod(t *tree, file string) ([]byte, error) {
+	b, err := t.read(file)
+	if err == nil && bytes.Count(b, []byte("\n")) > maxModLines {
+		return nil, &ParseError{File: file, Line: maxModLines, Msg: fmt.Sprintf("more than %d lines", maxModLines)}
+	}
+	return b, err
+}
+
 func readGoWork(t *tree) (*modfile.WorkFile, error) {
-	b, err := t.read("go.work")
+	b, err := readMod(t, "go.work")
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +194,7 @@ func readGoWork(t *tree) (*modfile.WorkFile, error) {
 }
 
 func readGoMod(t *tree, file string) (*modfile.File, error) {
-	b, err := t.read(file)
+	b, err := readMod(t, file)
 	if err != nil {
 		return nil, err
 	}

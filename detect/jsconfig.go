@@ -55,7 +55,7 @@ type jsToken struct {
 func jsTokens(src string) []jsToken {
 	var list []jsToken
 	line := 1
-	for i := 0; i < len(src); {
+	for i := 0; i < len(src) && len(list) < maxTokens; {
 		c := src[i]
 		end := i + 1
 		switch {

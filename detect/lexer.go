@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxTokens bounds what is read of one build description: real ones have some thousands.
-const maxTokens = 1 << 18
+// maxTokens bounds what lexers make of one file, so that their work is bounded: build descriptions have some thousands.
+const maxTokens = 30_000
 
 // A lexeme is a word, a string without its quotes, or one character of punctuation.
 type lexeme struct {

@@ -194,6 +194,9 @@ func lexLua(file, src string) ([]luaToken, error) {
 			text, kind = src[i:i+n], 'w'
 		}
 		if !comment && strings.IndexByte(" \t\r\n\f\v\x00", c) < 0 {
+			if len(out) == maxTokens {
+				return nil, &ParseError{File: file, Line: line, Msg: "more words and signs than are read of one file"}
+			}
 			out = append(out, luaToken{kind, text, line})
 		}
 		n = min(n, len(src)-i)

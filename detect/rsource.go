@@ -18,7 +18,7 @@ func rTokens(src []byte) []rToken {
 	var list []rToken
 	for {
 		t, ok := l.next()
-		if !ok {
+		if !ok || len(list) == maxTokens {
 			return list
 		}
 		list = append(list, t)

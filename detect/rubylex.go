@@ -55,6 +55,9 @@ func lexRuby(file string, src []byte) ([]rbToken, error) {
 		if err := l.next(); err != nil {
 			return nil, err
 		}
+		if len(l.tokens) > maxTokens {
+			return nil, l.fail(l.line, "more words and signs than are read of one file")
+		}
 	}
 	if len(l.heredoc) > 0 {
 		return nil, l.fail(l.line, "heredoc "+l.heredoc[0].end+" does not end")

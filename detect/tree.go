@@ -17,6 +17,7 @@ const (
 	maxDepth   = 16        // folders below the root: real source trees rarely pass 10
 	maxFile    = 16 << 20  // a manifest; the largest lock files seen have 5 MB
 	maxWritten = 256 << 10 // a manifest that people write, or the file that a program starts from; what parsers of this package read
+	maxMod     = 96 << 10  // a go.mod or go.work; the longest seen have 80 KB, and each line may be an error to report
 	maxSource  = 1 << 20   // a source file that is read for its imports; generated ones are large
 )
 
@@ -170,8 +171,8 @@ func most(name string) int {
 	switch {
 	case strings.HasPrefix(base, "requirements"): // with hashes it is a lock file
 		return maxFile
-	case base == "go.mod":
-		return maxWritten / 2 // half a million bytes of errors would be reported one by one
+	case base == "go.mod" || base == "go.work":
+		return maxMod
 	case slices.Contains(manifests(), base), slices.Contains([]string{".cabal", ".rockspec", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx"}, path.Ext(base)):
 		return maxWritten
 	}
