@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -213,7 +214,7 @@ func answer(t *testing.T, cmd *exec.Cmd, port string) string {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 		for _, kv := range cmd.Env {
 			if name, dir, _ := strings.Cut(kv, "="); name == "HOME" || name == "TMPDIR" {
-				if err := os.Chown(dir, nobody, nobody); err != nil {
+				if err := errors.Join(os.Chown(dir, nobody, nobody), os.Chmod(filepath.Dir(dir), 0o711)); err != nil {
 					t.Fatal(err)
 				}
 			}

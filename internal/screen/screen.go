@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -63,8 +64,8 @@ func Start(cmd *exec.Cmd, cols, rows int) (*Screen, error) {
 			}
 		}
 		s.err = cmd.Wait()
-		_ = f.Close()      // nothing is left to be written
-		_ = s.term.Close() // ends the other goroutine
+		_ = f.Close()                              // nothing is left to be written
+		_ = s.term.InputPipe().(io.Closer).Close() // ends the other goroutine; the terminal's own Close is not made for that
 		close(s.exited)
 	})
 	return s, nil

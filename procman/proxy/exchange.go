@@ -208,7 +208,7 @@ func (x *exchange) connect(b *Backend, fresh bool) (*upConn, error) {
 	case fresh:
 		return b.newConn(ctx, l)
 	}
-	return b.conn(ctx, l, idempotent(x.req.Method) && x.req.ContentLength == 0)
+	return b.conn(ctx, l)
 }
 
 func dialFailure(ctx context.Context, err error) *failure {

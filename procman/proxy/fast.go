@@ -224,7 +224,7 @@ func (f *fastConn) exchange(rt *route, out, body []byte) step {
 	if b == nil {
 		return unusual
 	}
-	c, err := b.conn(context.Background(), &f.router.limits, f.req.safe)
+	c, err := b.conn(context.Background(), &f.router.limits)
 	if err != nil {
 		return f.leave(&begun{rt: rt, b: b, err: err, start: start})
 	}

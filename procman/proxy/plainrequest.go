@@ -19,7 +19,6 @@ type plainRequest struct {
 	size   int    // of the head
 	length int    // of the body
 	head   bool   // the method is HEAD
-	safe   bool   // the method is idempotent, and there is no body
 	close  bool   // the client will not send another request
 }
 
@@ -56,7 +55,6 @@ func (q *plainRequest) parse(head, out []byte) (_ []byte, ok bool) {
 	if q.name == nil || q.length > 0 && (q.head || q.method == "GET") {
 		return out, false
 	}
-	q.safe = q.length <= 0 && idempotent(q.method)
 	q.length = max(q.length, 0)
 	return out, string(head) == "\r\n"
 }

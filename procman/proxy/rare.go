@@ -47,9 +47,11 @@ func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
 	var fail *failure
 	rec := &recorder{ResponseWriter: x.w, x: x}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:       x.rewrite,
-		Transport:     x.rareTransport(b, kind),
-		FlushInterval: -1,
+		Rewrite:   x.rewrite,
+		Transport: x.rareTransport(b, kind),
+		// Streams are flushed anyway. An answer that is all head, as an error of
+		// gRPC is, must not be: its trailers are in the head, which ends the stream.
+		FlushInterval: 0,
 		ErrorLog:      log.New(io.Discard, "", 0), // it is in the access log
 		ModifyResponse: func(res *http.Response) error {
 			if res.Header.Get("X-Request-Id") == "" {

@@ -29,22 +29,17 @@ type upConn struct {
 	deadline time.Time // of reads, zero for none
 }
 
-// freshFor is how long an idle connection is taken to be as it was left, for a
-// request that could be sent again. An app that ends it in that time closed it with its
-// response, as a rule, which was seen then.
-const freshFor = 5 * time.Millisecond
-
-// conn returns a connection for a request, safe if it could be sent again: an
-// idle one that is as it should be, open and silent, or else a new one. An end
-// of file is an app that closed it. Bytes are an answer nobody asked for,
-// which would become the next client's.
-func (b *Backend) conn(ctx context.Context, l *Limits, safe bool) (*upConn, error) {
+// conn returns a connection for a request: an idle one that is as it should be,
+// open and silent, or else a new one. An end of file is an app that closed it.
+// Bytes are an answer nobody asked for, which would become the next client's:
+// each connection is looked at, however short it was idle.
+func (b *Backend) conn(ctx context.Context, l *Limits) (*upConn, error) {
 	for {
-		c, age := b.popIdle(l.UpstreamIdle)
+		c := b.popIdle(l.UpstreamIdle)
 		if c == nil {
 			return b.newConn(ctx, l)
 		}
-		if safe && age < freshFor || c.look.quiet() {
+		if c.look.quiet() {
 			c.reused = true
 			return c, nil
 		}
@@ -70,23 +65,22 @@ func (b *Backend) newConn(ctx context.Context, l *Limits) (*upConn, error) {
 	return c, nil
 }
 
-// popIdle returns the idle connection that was used last and how long it was
-// idle, nil if there is none that is young enough.
-func (b *Backend) popIdle(maxAge time.Duration) (*upConn, time.Duration) {
+// popIdle returns the idle connection that was used last, nil if there is none
+// that is young enough.
+func (b *Backend) popIdle(maxAge time.Duration) *upConn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := len(b.idle)
 	if n == 0 {
-		return nil, 0
+		return nil
 	}
 	c := b.idle[n-1]
-	age := time.Since(c.since)
-	if age > maxAge {
-		return nil, 0 // it and all older ones are the reaper's
+	if time.Since(c.since) > maxAge {
+		return nil // it and all older ones are the reaper's
 	}
 	b.idle[n-1] = nil
 	b.idle = b.idle[:n-1]
-	return c, age
+	return c
 }
 
 // keep puts a connection back whose last exchange is complete.
