@@ -109,7 +109,7 @@ func floods(n int) map[string]string {
 		"lines": lines.String(), "pairs": "{" + pairs.String() + `"z":1}`, "comments": strings.Repeat("/*", n), "do": strings.Repeat("do end ", n),
 		"anchors":   "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: &d [*c,*c]\ne: &e [*d,*d]\nf: &f [*e,*e]\ng: [*f,*f]\n" + strings.Repeat("h: [*g]\n", 10),
 		"backslash": strings.Repeat("\\", n), "dollar": strings.Repeat("${", n), "requires": strings.Repeat("a>=1,", n), "nul": strings.Repeat("\x00", n),
-		"colons": strings.Repeat("a:\n ", n), "empty": "", "newlines": strings.Repeat("\n", 4*n), "equals": strings.Repeat("=", n), "hashes": strings.Repeat("#", n),
+		"colons": strings.Repeat("a:\n ", n), "empty": "", "newlines": strings.Repeat("\n", 4*n), "equals": strings.Repeat("=", n), "hashes": strings.Repeat("#", n), "goes on": strings.Repeat("a\\\n", n),
 	}
 }
 

@@ -148,11 +148,13 @@ func parseRequirements(file string, data []byte) ([]requirementLine, error) {
 	lines := strings.Split(strings.TrimPrefix(string(data), string(bom)), "\n")
 	for i := 0; i < len(lines); i++ {
 		start := i + 1
-		text := strings.TrimSuffix(lines[i], "\r")
-		for strings.HasSuffix(text, `\`) && i+1 < len(lines) {
+		parts := []string{strings.TrimSuffix(lines[i], "\r")}
+		for last := parts[0]; strings.HasSuffix(last, `\`) && i+1 < len(lines); parts = append(parts, last) {
 			i++
-			text = strings.TrimSuffix(text, `\`) + " " + strings.TrimSuffix(lines[i], "\r")
+			parts[len(parts)-1] = strings.TrimSuffix(last, `\`)
+			last = strings.TrimSuffix(lines[i], "\r")
 		}
+		text := strings.Join(parts, " ")
 		if c := strings.Index(" "+text, " #"); c >= 0 {
 			text = text[:max(c-1, 0)]
 		}
