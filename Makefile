@@ -25,12 +25,12 @@ demo: setup build ## starts a server, pushes an example, changes it under load, 
 test: ## all tests, with the race detector
 	@.ci/setup test
 	@$(MAKE) check
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -parallel $(PARALLEL) -timeout 30m ./...
+	CGO_ENABLED=1 $(GO) test -race -vet=off -shuffle=on -p $(PARALLEL) -parallel $(PARALLEL) -timeout 30m ./...
 
 test-all: ## the tests, and those of the stacks with slow compilers: before each release
 	@.ci/setup test
 	@$(MAKE) check
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -parallel $(PARALLEL) -tags slow -timeout 90m ./...
+	CGO_ENABLED=1 $(GO) test -race -vet=off -shuffle=on -p $(PARALLEL) -parallel $(PARALLEL) -tags slow -timeout 90m ./...
 
 check: ## format, vet, staticcheck, architecture
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
