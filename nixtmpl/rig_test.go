@@ -209,6 +209,7 @@ func answer(t *testing.T, cmd *exec.Cmd, port string) string {
 	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = 5 * time.Second // for what left the group, and holds the pipe
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() == 0 && filepath.Base(cmd.Path) != "nix" { // root could change the store: python writes beside its modules
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
