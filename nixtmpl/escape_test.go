@@ -13,7 +13,7 @@ import (
 // TestTemplates_EveryActionEscapes walks the parse trees: no template prints a value of a pushed tree as bare Nix code.
 func TestTemplates_EveryActionEscapes(t *testing.T) {
 	seen := 0
-	for _, tmpl := range templates.Templates() {
+	for _, tmpl := range templates().Templates() {
 		if tmpl.Tree != nil {
 			seen++
 			checkEscaped(t, tmpl.Name(), tmpl.Root)

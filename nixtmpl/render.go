@@ -17,6 +17,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"hop3/detect"
@@ -32,7 +33,8 @@ const emptyFlake = "path:/var/empty"
 //go:embed head.nix.tmpl */*.nix.tmpl
 var files embed.FS
 
-var templates = template.Must(loadTemplates(files))
+// templates are parsed when the first flake is written: most commands of hop3 write none.
+var templates = sync.OnceValue(func() *template.Template { return template.Must(loadTemplates(files)) })
 
 func loadTemplates(fsys fs.FS) (*template.Template, error) {
 	t := template.New("").Option("missingkey=error").Funcs(escapers)
@@ -70,7 +72,7 @@ func Render(p detect.Plan, o RenderOptions) ([]byte, error) {
 	}
 	v := values(p, o, r)
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, r.Template, v); err != nil {
+	if err := templates().ExecuteTemplate(&b, r.Template, v); err != nil {
 		return nil, fmt.Errorf("render flake: %w", err)
 	}
 	return bytes.TrimRight(b.Bytes(), "\n "), nil

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 var (
@@ -110,27 +111,29 @@ type cause struct {
 	tail   bool // the step's own output counts too
 }
 
-// causes are looked for in this order; the first that fits is taken.
-var causes = []cause{
-	{regexp.MustCompile(`(?i)no space left on device|database or disk is full|ENOSPC|disk quota exceeded`), ReasonDisk,
-		"free some disk on the server: hop3 gc", true},
-	{regexp.MustCompile(`(?i)requires? (?:a newer version of )?nix\b.{0,40}(?:>=|version|newer)|requires Nix|experimental Nix feature '[^']+' is disabled|unsupported version|newer version of Nix`), ReasonOldNix,
-		"install a newer nix on the server, or pin an older nixpkgs (nixos-25.05 for nix 2.8)", false},
-	{regexp.MustCompile(`(?i)timed out after \d+ seconds|of silence`), ReasonTimeout,
-		timeoutHint, false},
-	{regexp.MustCompile(`(?i)killed after writing more than \d+ bytes`), ReasonLog,
-		"the step writes more than the server keeps; make it quieter", false},
-	{regexp.MustCompile(`(?i)out of memory|bad_alloc|cannot allocate memory|virtual memory exhausted|ENOMEM|heap limit|signal 9\b|exit code 137|cc1plus: .*Killed`), ReasonMemory,
-		"the step needs more memory than the server has free: add memory or swap, or build with fewer jobs", true},
-	{regexp.MustCompile(`(?i)unable to download|could ?n[o']t resolve|name resolution|network is unreachable|no route to host|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|connection (?:refused|timed out|reset by peer)|dial tcp|no such host|ssl (?:peer )?certificate`), ReasonNetwork,
-		"only fetch steps have the network; if this is one, check the server's network, DNS and proxy, or use --packages debian", true},
-	{regexp.MustCompile(`(?i)(?:setting up|initiali[sz]ing|create|unshare|clone).{0,40}(?:namespace|sandbox)|cloning builder process|this system does not support the kernel namespaces`), ReasonSandbox,
-		"this machine cannot set up nix's sandbox: see hop3 doctor", false},
-	{regexp.MustCompile(`(?i)cannot (?:find|be) .{0,60}registr|cannot find flake|lock file .* requires|is not allowed to be updated|unlocked`), ReasonInputLocked,
-		"give the input a full reference in flake.nix, such as github:OWNER/REPO, and commit flake.lock", false},
-	{regexp.MustCompile(`does not provide attribute`), ReasonAttr,
-		"give flake.nix an output packages.<system>.default", false},
-}
+// causes are looked for in this order; the first that fits is taken. They are compiled at the first failure.
+var causes = sync.OnceValue(func() []cause {
+	return []cause{
+		{regexp.MustCompile(`(?i)no space left on device|database or disk is full|ENOSPC|disk quota exceeded`), ReasonDisk,
+			"free some disk on the server: hop3 gc", true},
+		{regexp.MustCompile(`(?i)requires? (?:a newer version of )?nix\b.{0,40}(?:>=|version|newer)|requires Nix|experimental Nix feature '[^']+' is disabled|unsupported version|newer version of Nix`), ReasonOldNix,
+			"install a newer nix on the server, or pin an older nixpkgs (nixos-25.05 for nix 2.8)", false},
+		{regexp.MustCompile(`(?i)timed out after \d+ seconds|of silence`), ReasonTimeout,
+			timeoutHint, false},
+		{regexp.MustCompile(`(?i)killed after writing more than \d+ bytes`), ReasonLog,
+			"the step writes more than the server keeps; make it quieter", false},
+		{regexp.MustCompile(`(?i)out of memory|bad_alloc|cannot allocate memory|virtual memory exhausted|ENOMEM|heap limit|signal 9\b|exit code 137|cc1plus: .*Killed`), ReasonMemory,
+			"the step needs more memory than the server has free: add memory or swap, or build with fewer jobs", true},
+		{regexp.MustCompile(`(?i)unable to download|could ?n[o']t resolve|name resolution|network is unreachable|no route to host|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|connection (?:refused|timed out|reset by peer)|dial tcp|no such host|ssl (?:peer )?certificate`), ReasonNetwork,
+			"only fetch steps have the network; if this is one, check the server's network, DNS and proxy, or use --packages debian", true},
+		{regexp.MustCompile(`(?i)(?:setting up|initiali[sz]ing|create|unshare|clone).{0,40}(?:namespace|sandbox)|cloning builder process|this system does not support the kernel namespaces`), ReasonSandbox,
+			"this machine cannot set up nix's sandbox: see hop3 doctor", false},
+		{regexp.MustCompile(`(?i)cannot (?:find|be) .{0,60}registr|cannot find flake|lock file .* requires|is not allowed to be updated|unlocked`), ReasonInputLocked,
+			"give the input a full reference in flake.nix, such as github:OWNER/REPO, and commit flake.lock", false},
+		{regexp.MustCompile(`does not provide attribute`), ReasonAttr,
+			"give flake.nix an output packages.<system>.default", false},
+	}
+})
 
 // classify narrows the reason down, and finds the hint.
 func (e *BuildError) classify() {
@@ -144,7 +147,7 @@ func (e *BuildError) classify() {
 	}
 	said := e.Message + " " + e.Signal
 	wrote := strings.Join(e.Tail, "\n")
-	for _, c := range causes {
+	for _, c := range causes() {
 		if c.text.MatchString(said) || c.tail && e.Drv != "" && c.text.MatchString(wrote) {
 			e.Reason, e.hint = c.reason, c.hint
 			return
