@@ -121,6 +121,9 @@ func newServer(ctx context.Context, c config.Config, log *logrus.Logger) (s *ser
 			err = errors.Join(err, store.Close())
 		}
 	}()
+	for _, d := range store.Damaged() {
+		log.WithField("app", d.Name).WithField("fix", d.Hint()).WithError(d.Err).Error("app not served: its record is damaged")
+	}
 	if err := addAdmins(store, c.AdminKey); err != nil {
 		return nil, err
 	}

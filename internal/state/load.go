@@ -13,7 +13,10 @@ func (s *Store) load() error {
 	if _, err := readJSON(filepath.Join(s.dir, "server.json"), &s.server); err != nil {
 		return err
 	}
-	return errors.Join(s.loadFolder("apps", ""), s.loadFolder(servicesDir, servicePrefix))
+	if err := errors.Join(s.loadFolder("apps", ""), s.loadFolder(servicesDir, servicePrefix)); err != nil {
+		return err
+	}
+	return s.whole()
 }
 
 // loadFolder reads the apps in a folder; prefix comes before the folders' names.
@@ -34,7 +37,10 @@ func (s *Store) loadFolder(dir, prefix string) error {
 			continue
 		}
 		app, err := s.loadApp(prefix + e.Name())
-		if err != nil {
+		if d, ok := errors.AsType[*Damaged](err); ok {
+			s.damaged[d.Name] = d
+			continue
+		} else if err != nil {
 			return err
 		}
 		if app != nil {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,6 +59,9 @@ func (s *Store) CreateService(name, by string, service Service, now time.Time) (
 	if s.apps[app] != nil {
 		return nil, &Conflict{What: fmt.Sprintf("the service %s exists already", name), Mend: "take another name, or use that one: services:attach " + name + " APP"}
 	}
+	if d := s.damaged[app]; d != nil {
+		return nil, d
+	}
 	return s.create(&App{Name: app, Created: now.UTC(), CreatedBy: by, Service: &service})
 }
 
@@ -66,8 +70,9 @@ func (s *Store) Services() []*App { return s.list(func(a *App) bool { return a.S
 
 // Service returns the app that runs the service called name; its error is a [*NotFound].
 func (s *Store) Service(name string) (*App, error) {
-	if a, err := s.App(ServiceApp(name)); err == nil {
-		return a, nil
+	a, err := s.App(ServiceApp(name))
+	if err == nil || errors.As(err, new(*Damaged)) {
+		return a, err
 	}
 	var names []string
 	for _, a := range s.Services() {

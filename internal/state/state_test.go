@@ -108,9 +108,61 @@ func TestStore_RefusesAMovedFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "apps/shop/app.json"), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if a, err := openStore(t, dir).App("shop"); err == nil {
+		t.Errorf("settings sealed for blog were accepted for shop: %v", a)
+	}
+}
+
+// TestStore_OneTornRecord: a file that is cut off takes its app's part away and no other's, and nothing of it is lost.
+func TestStore_OneTornRecord(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	for _, name := range []string{"blog", "shop"} {
+		if _, err := s.Create(name, "ann", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "apps/shop/app.json")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, torn := range [][]byte{nil, good[:len(good)/2], []byte("{}x")} {
+		s.Close()
+		if err := os.WriteFile(path, torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s = openStore(t, dir)
+		if _, err := s.App("blog"); err != nil {
+			t.Error(err)
+		}
+		_, err := s.App("shop")
+		if d := (*Damaged)(nil); !errors.As(err, &d) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: %v", torn, err)
+		}
+		if _, err := s.Create("shop", "ann", time.Now()); err == nil {
+			t.Error("another app got its folder")
+		}
+		if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, torn) {
+			t.Errorf("the file is %q now: %v", b, err)
+		}
+	}
+	s.Close()
+	if err := os.WriteFile(path, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	if a, err := s.App("shop"); err != nil || a.UID != firstUID+1 {
+		t.Errorf("put back: %+v %v", a, err)
+	}
+
+	s.Close()
+	if err := os.WriteFile(filepath.Join(dir, "secret.key"), make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if s, err := Open(dir); err == nil {
 		s.Close()
-		t.Error("settings sealed for blog were accepted for shop")
+		t.Error("a server that can read no app at all starts")
 	}
 }
 

@@ -36,6 +36,8 @@ type Store struct {
 
 	keys *Keys
 
+	damaged map[string]*Damaged // by name; read at the start
+
 	closing sync.Once
 	mu      sync.RWMutex
 	apps    map[string]*App
@@ -84,7 +86,7 @@ func open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, sealer: sealer, keys: keys, apps: map[string]*App{}}
+	s := &Store{dir: dir, sealer: sealer, keys: keys, apps: map[string]*App{}, damaged: map[string]*Damaged{}}
 	if err := s.load(); err != nil {
 		return nil, err
 	}
@@ -142,8 +144,11 @@ func (s *Store) loadApp(name string) (*App, error) {
 	path := filepath.Join(s.AppDir(name), "app.json")
 	var f appFile
 	found, err := readJSON(path, &f)
-	if err != nil || !found {
-		return nil, err
+	if err != nil {
+		return nil, &Damaged{Name: name, Err: err}
+	}
+	if !found {
+		return nil, nil
 	}
 	if f.App != nil && f.App.RenamedFrom == name && f.App.Name != name { // the server ended in the middle of it
 		if err := errors.Join(CheckAppName(f.App.Name), s.vacate(f.App.Name, name)); err != nil {
@@ -161,7 +166,7 @@ func (s *Store) loadApp(name string) (*App, error) {
 		return nil, fmt.Errorf("read %s: version %d of app %q, want version %d of app %q", path, f.Version, appNameOf(f.App), appVersion, name)
 	}
 	if err := f.unseal(s.sealer); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, &Damaged{Name: name, Err: fmt.Errorf("read %s: %w", path, err)}
 	}
 	return f.App, nil
 }
@@ -206,12 +211,15 @@ func (s *Store) seal(a *App) (appFile, error) {
 	return appFile{Version: appVersion, App: a, Sealed: sealed}, err
 }
 
-// App returns the app called name; its error is a [*NotFound].
+// App returns the app called name; its error is a [*NotFound], or a [*Damaged].
 func (s *Store) App(name string) (*App, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if a, ok := s.apps[name]; ok {
 		return a, nil
+	}
+	if d := s.damaged[name]; d != nil {
+		return nil, d
 	}
 	return nil, &NotFound{Kind: "app", Name: name, Near: Nearest(name, slices.Collect(maps.Keys(s.apps)))}
 }
@@ -262,6 +270,9 @@ func (s *Store) free(name string) error {
 	}
 	if s.apps[name] != nil {
 		return &Conflict{What: fmt.Sprintf("the app %s exists already", name), Mend: "take another name, or push to that one"}
+	}
+	if d := s.damaged[name]; d != nil {
+		return d
 	}
 	if to, err := os.Readlink(s.AppDir(name)); err == nil {
 		return &Conflict{What: fmt.Sprintf("%s was just renamed to %s, and is still being cleared up", name, to), Mend: "try again in a moment"}
