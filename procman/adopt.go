@@ -87,6 +87,9 @@ func (a *app) claim(r *Release) error {
 	return nil
 }
 
+// orphanType is the process type of what runs and is in no record.
+const orphanType = "orphan"
+
 // leftover is an instance of an earlier supervisor.
 type leftover struct {
 	recordInstance
@@ -114,7 +117,7 @@ func (a *app) leftovers() []*leftover {
 	}
 	for _, e := range entries {
 		if e.IsDir() && instanceID.MatchString(e.Name()) && !known[e.Name()] {
-			out = append(out, &leftover{recordInstance: recordInstance{ID: e.Name(), Type: "orphan", Index: 1}})
+			out = append(out, &leftover{recordInstance: recordInstance{ID: e.Name(), Type: orphanType, Index: 1}})
 		}
 	}
 	var all sync.WaitGroup

@@ -146,14 +146,19 @@ func TestAdopt_WithoutARecordNothingSurvives(t *testing.T) {
 	}
 	w := &world{t: t, dir: dir}
 	w.start()
-	if err := w.sup.Adopt(t.Context(), testRelease(dir, 1, "web: web")); err != nil {
+	r := testRelease(dir, 1, "web: web", "worker: worker")
+	r.Processes[1].Exclusive = true
+	if err := w.sup.Adopt(t.Context(), r); err != nil {
 		t.Fatal(err)
+	}
+	if alive(before["worker.1"].Pid) {
+		t.Error("a process that must not run twice at once was started beside one that nothing is known of")
 	}
 	if w.pids()["web.1"] == before["web.1"].Pid {
 		t.Error("an instance that nothing is known of was taken over")
 	}
 	w.until("the orphans to be gone", func(all []Instance) bool {
-		return len(all) == 1 && !alive(before["web.1"].Pid) && !alive(before["web.2"].Pid) && !alive(before["worker.1"].Pid)
+		return len(all) == 2 && !alive(before["web.1"].Pid) && !alive(before["web.2"].Pid)
 	})
 	if code, _ := w.get("/"); code != 200 {
 		t.Errorf("status %d", code)

@@ -69,7 +69,7 @@ func (a *app) awaitEarlier(ctx context.Context, slots map[slot]bool) error {
 	var earlier []*instance
 	if err := a.do(func() {
 		for i := range a.extra {
-			if i.leaving && slots[i.slot] {
+			if i.leaving && (slots[i.slot] || i.slot.Type == orphanType) { // what an orphan ran as is not known
 				earlier = append(earlier, i)
 			}
 		}

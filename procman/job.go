@@ -259,13 +259,17 @@ func isJobError(err error) bool {
 }
 
 // AdoptJobs takes over the jobs that an earlier server left in dir, and writes down the end of those that ended
-// meanwhile. It is called once per app, when the server starts.
+// meanwhile. One whose file is damaged is ended, for nobody knows its time limit, and forgotten; the error tells of it. It
+// is called once per app, when the server starts.
 func (s *Supervisor) AdoptJobs(app, dir string) error {
-	list, err := ReadJobs(dir)
+	list, damaged, err := readJobs(dir)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	for id, why := range damaged {
+		errs = append(errs, why, s.dropJob(filepath.Join(dir, id)))
+	}
 	for _, job := range list {
 		if n := numberOf(job.Name); n > s.runs.Load() { // names go on where they were
 			s.runs.Store(n)
@@ -291,6 +295,27 @@ func (s *Supervisor) adoptJob(app, dir string, job Job) error {
 	}
 	live.job.Ended, live.job.Problem = time.Now().UTC(), "its end was not seen: the machine was restarted, or it was killed with its shim"
 	return errors.Join(live.write(), os.RemoveAll(filepath.Join(dir, "run")))
+}
+
+// dropJob ends what runs in the folder of a job, and removes it.
+func (s *Supervisor) dropJob(dir string) error {
+	run := filepath.Join(dir, "run")
+	if id, err := new(leftover).identity(run); err == nil {
+		proc, err := shim.Adopt(run, id)
+		if err != nil && !errors.Is(err, shim.ErrGone) {
+			return err
+		}
+		if err == nil {
+			if err := proc.Kill(); err != nil {
+				return err
+			}
+			await(s.base, proc.Done()) //nolint:errcheck // base's end is the supervisor's
+			if err := proc.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return os.RemoveAll(dir)
 }
 
 // numberOf returns the number at the end of a job's name, 0 if there is none.

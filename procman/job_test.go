@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -87,6 +88,43 @@ func TestJob_OutlivesTheServer(t *testing.T) {
 		t.Errorf("%+v, %v", next, err)
 	}
 	jobEnd(t, w, r, next)
+}
+
+// TestJob_DamagedFile: the file of one job is torn. It is ended, the error says so, and the others are taken over.
+func TestJob_DamagedFile(t *testing.T) {
+	w := newWorld(t)
+	r := jobRelease(w)
+	torn, err := w.sup.StartJob(t.Context(), r, RunSpec{Shell: "app worker"}, Job{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := w.sup.StartJob(t.Context(), r, RunSpec{Shell: "app worker"}, Job{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.sup.Close(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(r.JobDir, torn.ID, jobFile)
+	if err := os.Truncate(path, 40); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	if err := w.sup.AdoptJobs("blog", r.JobDir); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("the error is %v", err)
+	}
+	if alive(torn.Pid) {
+		t.Error("the job that nobody looks after runs on")
+	}
+	if list, err := ReadJobs(r.JobDir); err != nil || len(list) != 1 || list[0].ID != other.ID {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list := w.sup.Jobs("blog"); len(list) != 1 || list[0].Pid != other.Pid {
+		t.Errorf("%+v", list)
+	}
+	if err := w.sup.EndJobs(t.Context(), "blog"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestJob_EndsAtItsTimeLimit(t *testing.T) {

@@ -25,39 +25,57 @@ func (j *liveJob) write() error {
 	return nil
 }
 
-// ReadJobs returns the jobs that dir remembers, oldest first; those that run still have no Ended.
+// ReadJobs returns the jobs that dir remembers, oldest first; those that run still have no Ended. What cannot be read is left
+// out: AdoptJobs has seen to it.
 func ReadJobs(dir string) ([]Job, error) {
+	list, _, err := readJobs(dir)
+	return list, err
+}
+
+// readJobs also returns the ids of jobs whose file is damaged, as a loss of power can leave it, with the reasons.
+func readJobs(dir string) (list []Job, damaged map[string]error, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read jobs: %w", err)
+		return nil, nil, fmt.Errorf("read jobs: %w", err)
 	}
-	var out []Job
+	damaged = map[string]error{}
 	for _, e := range entries {
 		if !e.IsDir() || !instanceID.MatchString(e.Name()) {
 			continue
 		}
-		path := filepath.Join(dir, e.Name(), jobFile)
-		info, err := os.Stat(path)
+		j, err := readJob(dir, e.Name())
 		if errors.Is(err, os.ErrNotExist) { // about to be started, or just forgotten
 			continue
 		} else if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
+			damaged[e.Name()] = err
+			continue
 		}
-		if info.Size() > maxJob {
-			return nil, fmt.Errorf("read jobs: %s has %d bytes: too many", path, info.Size())
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read jobs: %w", err)
-		}
-		var j Job
-		if err := json.Unmarshal(b, &j); err != nil || j.Version != jobVersion || j.ID != e.Name() {
-			return nil, fmt.Errorf("read jobs: %s is no job of this version (%w)", path, err)
-		}
-		out = append(out, j)
+		list = append(list, j)
 	}
-	slices.SortFunc(out, func(a, b Job) int { return a.Started.Compare(b.Started) })
-	return out, nil
+	slices.SortFunc(list, func(a, b Job) int { return a.Started.Compare(b.Started) })
+	return list, damaged, nil
+}
+
+func readJob(dir, id string) (j Job, err error) {
+	path := filepath.Join(dir, id, jobFile)
+	info, err := os.Stat(path)
+	if err != nil {
+		return j, fmt.Errorf("read job: %w", err)
+	}
+	if info.Size() > maxJob {
+		return j, fmt.Errorf("read job %s: %d bytes are too many", path, info.Size())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return j, fmt.Errorf("read job: %w", err)
+	}
+	if err := json.Unmarshal(b, &j); err != nil {
+		return j, fmt.Errorf("read job %s: %w", path, err)
+	}
+	if j.Version != jobVersion || j.ID != id {
+		return j, fmt.Errorf("read job %s: it is job %q of version %d, want job %q of version %d", path, j.ID, j.Version, id, jobVersion)
+	}
+	return j, nil
 }
 
 // forgetJobs removes the oldest ended jobs of each cron entry, and of those of none, beyond keptJobs.
