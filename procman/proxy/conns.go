@@ -132,8 +132,15 @@ func (s *connSet) wakeFast() {
 	}
 }
 
-// closeAll closes what is open and returns how much that was.
-func (s *connSet) closeAll() int {
+// count returns how many connections are open.
+func (s *connSet) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// closeAll closes what is open.
+func (s *connSet) closeAll() {
 	s.mu.Lock()
 	var open []*clientConn
 	for c := range s.conns {
@@ -143,7 +150,6 @@ func (s *connSet) closeAll() int {
 	for _, c := range open {
 		_ = c.Close() // on purpose
 	}
-	return len(open)
 }
 
 // bucketAddr is what connections are counted by: the IPv4 address, or the /64 of an IPv6 one.

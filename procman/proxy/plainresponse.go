@@ -165,7 +165,7 @@ func (f *fastConn) relay(b *Backend, c *upConn, out []byte) (sent int64, err err
 	} else if left > 0 {
 		var rest int64
 		rest, err = f.relayBody(c, left, out[:cap(out)])
-		have, err = have+rest, relayError(err)
+		have, err = have+rest, relayError(c.blame(err))
 	}
 	if left > 0 {
 		f.giveBack(b, c, err == nil)

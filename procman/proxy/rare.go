@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,9 +9,11 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"os"
 	"strings"
+	"sync"
 )
 
 // A rarity is a kind of request that httputil.ReverseProxy carries.
@@ -43,9 +46,13 @@ func rareKind(req *http.Request) rarity {
 func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
 	ctx, cancel := context.WithCancel(x.req.Context())
 	defer cancel()
-	defer context.AfterFunc(b.life, cancel)()
 	var fail *failure
 	rec := &recorder{ResponseWriter: x.w, x: x}
+	l := &rareLife{router: x.router, cancel: cancel, rec: rec}
+	defer l.stop()
+	defer context.AfterFunc(b.life, l.end)()
+	defer context.AfterFunc(x.router.life, l.end)()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { l.wake = i.Conn.SetReadDeadline }})
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   x.rewrite,
 		Transport: x.rareTransport(b, kind),
@@ -60,11 +67,17 @@ func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
 			x.strict(res.Header)
 			if res.StatusCode == http.StatusSwitchingProtocols {
 				x.status = res.StatusCode // ReverseProxy writes that one to the connection itself
+				l.upgrade(res)
 			}
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { fail = x.rareFailure(err) },
 	}
+	defer func() {
+		if l.ended.Load() {
+			x.note = errCut.Error()
+		}
+	}()
 	proxy.ServeHTTP(rec, x.req.WithContext(ctx))
 	return fail
 }
@@ -145,6 +158,26 @@ func (x *exchange) rareTransport(b *Backend, kind rarity) *http.Transport {
 type recorder struct {
 	http.ResponseWriter
 	x *exchange
+
+	mu       sync.Mutex
+	hijacked net.Conn
+}
+
+// Hijack takes the client's connection for an upgrade.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hijacked = c
+	return c, rw, err
+}
+
+func (r *recorder) closeHijacked() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hijacked != nil {
+		_ = r.hijacked.Close() // its time is over
+	}
 }
 
 // Unwrap lets http.ResponseController find what is beneath.

@@ -213,7 +213,7 @@ func (x *exchange) relay(c *upConn, h head) {
 		err = x.copyToEnd(c)
 	}
 	if err != nil {
-		x.abort(err)
+		x.abort(c.blame(err))
 	}
 }
 

@@ -18,6 +18,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"maps"
@@ -70,6 +71,10 @@ type Router struct {
 	hsts   string
 
 	draining  atomic.Bool
+	life      context.Context // ends when Shutdown's time is over
+	cut       context.CancelFunc
+	sockets   atomic.Int64           // websockets that are open
+	noSockets chan struct{}          // has a value when there were none once
 	httpsPort atomic.Pointer[string] // nil: plain requests are served
 
 	mu   sync.Mutex // serialises changes of the table
@@ -84,6 +89,8 @@ func New(o Options) *Router {
 		silent.SetOutput(io.Discard)
 		r.log = silent
 	}
+	r.noSockets = make(chan struct{}, 1)
+	r.life, r.cut = context.WithCancel(context.Background()) // ended by Shutdown
 	r.table.Store(newTable())
 	r.conns.init(r.limits.ConnsPerAddress, o.TrustedProxies)
 	r.server, r.handed = r.newServer(), newHandedListener()

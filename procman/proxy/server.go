@@ -136,14 +136,31 @@ func (r *Router) Shutdown(ctx context.Context) error {
 			r.server.SetKeepAlivesEnabled(false) // closes those that are idle
 			grace.Reset(r.limits.ShutdownGrace)  // and those that have come without a word
 		case <-ctx.Done():
-			n := r.conns.closeAll()
-			r.end()
+			n := r.cutAll()
 			if n == 0 {
 				return nil
 			}
 			return fmt.Errorf("shut down router: cut %d connections: %w", n, context.Cause(ctx))
 		}
 	}
+}
+
+// cutAll closes what is left, websockets after they were told, and returns how much that was.
+func (r *Router) cutAll() int {
+	n := r.conns.count()
+	r.cut()
+	told := time.NewTimer(closeGrace)
+	defer told.Stop()
+	for waiting := true; waiting && r.sockets.Load() > 0; {
+		select {
+		case <-r.noSockets:
+		case <-told.C:
+			waiting = false
+		}
+	}
+	r.conns.closeAll()
+	r.end()
+	return n
 }
 
 // end ends net/http's part, when no connection is left.

@@ -243,13 +243,14 @@ func TestWebsocket_LivesThroughASwapUntilTheDrainEnds(t *testing.T) {
 		t.Errorf("drain: %v", err)
 	}
 	for _, c := range conns {
-		if _, _, err := c.Read(t.Context()); err == nil {
-			t.Error("a websocket outlived the drain")
+		if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusServiceRestart {
+			t.Errorf("a websocket ended with %v, want status 1012", err)
 		}
 	}
 	waitFor(t, "all to end", func() bool { return old.InFlight() == 0 })
 	waitFor(t, "all to be logged", func() bool { return len(f.logs.all()) == n })
 	wantContains(t, f.logs.all()[0], "status=101")
+	wantContains(t, f.logs.all()[0], `error="the time to drain is over"`)
 }
 
 func TestWebsocket_RefusalAndDeadApp(t *testing.T) {
@@ -360,11 +361,16 @@ func TestShutdown_CutsAtItsDeadline(t *testing.T) {
 	defer c.CloseNow()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	closed := make(chan error, 1)
+	go func() {
+		_, _, err := c.Read(t.Context())
+		closed <- err
+	}()
 	if err := r.Shutdown(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("shutdown: %v", err)
 	}
-	if _, _, err := c.Read(t.Context()); err == nil {
-		t.Error("a websocket outlived the shutdown")
+	if err := <-closed; websocket.CloseStatus(err) != websocket.StatusServiceRestart {
+		t.Errorf("a websocket ended with %v, want status 1012", err)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)

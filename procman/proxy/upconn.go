@@ -182,3 +182,11 @@ func (c *upConn) readHead(limit int) (string, error) {
 		start = len(c.head)
 	}
 }
+
+// blame returns errCut in place of an error that comes of the backend's end.
+func (c *upConn) blame(err error) error {
+	if err != nil && c.backend.closed.Load() {
+		return errCut
+	}
+	return err
+}
