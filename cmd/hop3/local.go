@@ -101,7 +101,7 @@ func flakeDir(ctx context.Context, args []string, io stdio) error {
 	if err != nil {
 		return err
 	}
-	o := t.builder.Options(appNameOf(dir))
+	o := t.builder.Options(appNameOf(ctx, dir))
 	if o.Hashes, err = t.builder.KnownHashes(plan, o); err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func copyForBuild(ctx context.Context, dir string, plan detect.Plan) (r nixtmpl.
 		return r, nil, fmt.Errorf("make a folder to build in: %w", err)
 	}
 	done = func() { os.RemoveAll(work) } //nolint:errcheck // a temporary folder
-	r = nixtmpl.Request{Plan: plan, Name: appNameOf(dir), Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake")}
+	r = nixtmpl.Request{Plan: plan, Name: appNameOf(ctx, dir), Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake")}
 	if err = copyTree(ctx, dir, r.Source); err == nil {
 		err = os.Mkdir(r.Work, 0o700)
 	}
@@ -175,8 +175,15 @@ func localConfig(set *pflag.FlagSet) *config.Config {
 	return &c
 }
 
-// appNameOf makes an app's name of its folder's.
-func appNameOf(dir string) string {
+// appNameOf is the app that dir is pushed to, as its name is part of the store path. A folder without such a remote gives its
+// own name.
+func appNameOf(ctx context.Context, dir string) string {
+	// Below the top of a repository a folder is not what is pushed.
+	if at := gitSays(ctx, "-C", dir, "remote", "get-url", "--", remoteName()); at != "" && gitSays(ctx, "-C", dir, "rev-parse", "--show-prefix") == "" {
+		if _, app, err := sshTarget(at); err == nil && state.CheckAppName(app) == nil {
+			return app
+		}
+	}
 	name := strings.Trim(strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':

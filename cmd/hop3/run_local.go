@@ -56,7 +56,7 @@ func runLocal(ctx context.Context, args []string, stdio stdio) error {
 	if len(chosen) == 0 {
 		return serveFolder(ctx, filepath.Join(dir, filepath.FromSlash(plan.Root), filepath.FromSlash(plan.Static)), *port, stdio)
 	}
-	list, err := localProcesses(dir, plan, built, chosen, *port)
+	list, err := localProcesses(ctx, dir, plan, built, chosen, *port)
 	if err != nil {
 		return err
 	}
@@ -113,9 +113,9 @@ func chooseTypes(plan detect.Plan, names []string) ([]detect.Process, error) {
 	return slices.DeleteFunc(slices.Clone(plan.Processes), func(p detect.Process) bool { return !slices.Contains(names, p.Name) }), nil
 }
 
-func localProcesses(dir string, plan detect.Plan, built nixtmpl.Build, chosen []detect.Process, port int) ([]foreman.Process, error) {
+func localProcesses(ctx context.Context, dir string, plan detect.Plan, built nixtmpl.Build, chosen []detect.Process, port int) ([]foreman.Process, error) {
 	app := filepath.Join(dir, filepath.FromSlash(plan.Root))
-	env, err := localEnv(dir, plan, built)
+	env, err := localEnv(ctx, dir, plan, built)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func localProcesses(dir string, plan detect.Plan, built nixtmpl.Build, chosen []
 }
 
 // localEnv is the caller's environment, under the app's defaults, under its .env file; PATH begins with the release's tools.
-func localEnv(dir string, plan detect.Plan, built nixtmpl.Build) (map[string]string, error) {
+func localEnv(ctx context.Context, dir string, plan detect.Plan, built nixtmpl.Build) (map[string]string, error) {
 	env := map[string]string{}
 	for _, kv := range os.Environ() {
 		if k, v, ok := strings.Cut(kv, "="); ok {
@@ -155,12 +155,12 @@ func localEnv(dir string, plan detect.Plan, built nixtmpl.Build) (map[string]str
 		return nil, fmt.Errorf("read .env: %w", err)
 	}
 	maps.Copy(env, mine)
-	data := filepath.Join(userData(), "local", appNameOf(dir))
+	data := filepath.Join(userData(), "local", appNameOf(ctx, dir))
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the app's data folder: %w", err)
 	}
 	env["PATH"] = filepath.Join(built.Out, "bin") + string(os.PathListSeparator) + env["PATH"]
-	env["HOST"], env["BIND_ADDRESS"], env["DATA_DIR"], env["HOP3_APP"] = "127.0.0.1", "127.0.0.1", data, appNameOf(dir)
+	env["HOST"], env["BIND_ADDRESS"], env["DATA_DIR"], env["HOP3_APP"] = "127.0.0.1", "127.0.0.1", data, appNameOf(ctx, dir)
 	if modules := filepath.Join(built.Out, "app", "node_modules"); plan.Stack == "node" && env["NODE_PATH"] == "" && !exists(filepath.Join(dir, "node_modules")) {
 		env["NODE_PATH"] = modules
 	}

@@ -79,6 +79,7 @@ func runScripts(t *testing.T, dir string) {
 			"same":    sameCmd,
 			"fill":    fillCmd,
 
+			"elsewhere":  elsewhereCmd,
 			"background": backgroundCmd,
 			"await":      awaitCmd,
 			"signal":     signalCmd,
@@ -208,7 +209,7 @@ func serverCmd(ts *testscript.TestScript, neg bool, args []string) {
 		settings += args[1] + "\n"
 	}
 	ts.Check(os.WriteFile(file, []byte(settings), 0o600))
-	cmd := w.inStore(exe, append([]string{"serve", "--config", file, "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
+	cmd := inStore(w.store, exe, append([]string{"serve", "--config", file, "--data", w.data, "--ssh", ssh, "--http", http, "--admin-key", admin + ".pub", "--packages", "debian", "--log-format", "text"}, args...)...)
 	cmd.Env = os.Environ()
 	log, err := os.OpenFile(filepath.Join(w.root, ".server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)

@@ -64,7 +64,7 @@ func devShell(ctx context.Context, args []string, stdio stdio) error {
 	// Ctrl-C is the shell's: it is not ended by our context.
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, stdio.in, stdio.out, stdio.err
-	cmd.Env = append(os.Environ(), "HOP3_SHELL="+appNameOf(dir))
+	cmd.Env = append(os.Environ(), "HOP3_SHELL="+appNameOf(ctx, dir))
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
