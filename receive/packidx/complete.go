@@ -59,7 +59,7 @@ func (p *pack) appendBase(id ID) (int, error) {
 	out := bufio.NewWriterSize(io.MultiWriter(file, crc), 32<<10)
 	out.Write(appendHeader(nil, kind, size)) // a bufio.Writer keeps its error for Flush
 	packed, _ := zlib.NewWriterLevel(out, zlib.BestSpeed)
-	hash := newHasher()
+	hash := p.newHasher()
 	hash.start(kind, size)
 	n, err := io.Copy(io.MultiWriter(packed, hash), content)
 	if err == nil && n != size {

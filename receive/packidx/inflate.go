@@ -90,7 +90,13 @@ type hasher struct {
 	buf [40]byte
 }
 
-func newHasher() *hasher { return &hasher{h: sha1cd.New().(sha1cd.CollisionResistantHash)} }
+func (p *pack) newHasher() *hasher {
+	h := sha1cd.New().(sha1cd.CollisionResistantHash)
+	if p.options.hash != nil {
+		h = p.options.hash(h)
+	}
+	return &hasher{h: h}
+}
 
 func (h *hasher) start(kind Kind, size int64) {
 	h.h.Reset()

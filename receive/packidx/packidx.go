@@ -25,6 +25,8 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"github.com/pjbgf/sha1cd"
 )
 
 // ID names an object.
@@ -94,6 +96,9 @@ type Options struct {
 	Shallow []ID   // commits that may lack their parents
 	Limits  Limits
 	Workers int // that resolve deltas, default GOMAXPROCS, at most 8
+
+	// hash, where a test sets it, makes a hash of the one that is used otherwise.
+	hash func(sha1cd.CollisionResistantHash) sha1cd.CollisionResistantHash
 }
 
 // Result is an accepted pack.

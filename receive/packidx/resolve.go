@@ -80,7 +80,7 @@ type frame struct {
 
 func (p *pack) newWorker(workers int) *worker {
 	return &worker{
-		entries: entries{pack: p}, hash: newHasher(), checker: p.newChecker(), spill: spill{dir: p.options.Dir},
+		entries: entries{pack: p}, hash: p.newHasher(), checker: p.newChecker(), spill: spill{dir: p.options.Dir},
 		mayHold: maxHeld / int64(workers),
 	}
 }

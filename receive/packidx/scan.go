@@ -37,7 +37,7 @@ type scanner struct {
 func (p *pack) scan(ctx context.Context, r io.Reader) error {
 	src := newSource(ctx, r, p.file)
 	defer src.stop()
-	s := &scanner{pack: p, src: src, zlib: &inflater{}, hash: newHasher(), checker: p.newChecker()}
+	s := &scanner{pack: p, src: src, zlib: &inflater{}, hash: p.newHasher(), checker: p.newChecker()}
 	count, err := s.header()
 	if err != nil {
 		return err
