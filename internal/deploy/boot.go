@@ -48,17 +48,22 @@ func (p *Pipeline) Prepare() {
 
 // Boot brings every app to its current release: what still runs is taken
 // over, what does not is started from its store path. Branches that a crash
-// kept from following their release are moved. When it returns each app is
+// kept from following their release are moved. An app waits for the services
+// that it uses, whatever becomes of them. When it returns each app is
 // its to change, so that whoever comes later waits for the app's start; wait
 // returns once all have ended one way or the other. Failures are logged.
 func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
-	var wg, services sync.WaitGroup
+	var wg sync.WaitGroup
+	services := map[string]chan struct{}{} // by name, closed when their start has ended
 	for _, svc := range p.Store.Services() {
 		leave, err := p.enter(ctx, NewTalk(io.Discard), svc.Name, &ticket{who: "the server", what: "its start"})
 		if err != nil { // only when the server is stopping already
 			break
 		}
-		services.Go(func() {
+		started := make(chan struct{})
+		services[svc.ServiceName()] = started
+		wg.Go(func() {
+			defer close(started)
 			defer leave()
 			if err := p.bootService(ctx, svc); err != nil {
 				p.Log.WithField("app", svc.Name).WithError(err).Error("service did not start")
@@ -73,8 +78,10 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 		}
 		wg.Go(func() {
 			defer leave()
-			if len(app.Attached) > 0 {
-				services.Wait()
+			for _, t := range app.Attached {
+				if started := services[t.Service]; started != nil {
+					<-started
+				}
 			}
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
@@ -83,7 +90,7 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 			}
 		})
 	}
-	return func() { services.Wait(); wg.Wait() }
+	return wg.Wait
 }
 
 // bootApp needs the app's turn.

@@ -52,10 +52,10 @@ var faults = []struct {
 
 // A victimOrder is what the victim is told by its environment.
 type victimOrder struct {
-	Dir, App, Init string
-	Ports          procman.PortRange
-	Commits        []string
-	Step           procman.Step
+	Dir, App, Init, Worker string
+	Ports                  procman.PortRange
+	Commits                []string
+	Step                   procman.Step
 }
 
 // victim pushes v1, tells what runs, pushes v2 and dies at the step.
@@ -69,7 +69,7 @@ func victim() {
 	}
 	must(json.Unmarshal([]byte(os.Getenv(victimEnv)), &o))
 	var armed atomic.Bool
-	s, booted, err := plot{dir: o.Dir, app: o.App, init: o.Init, ports: o.Ports, commits: o.Commits}.open(context.Background(), func(at procman.Step) error {
+	s, booted, err := plot{dir: o.Dir, app: o.App, init: o.Init, worker: o.Worker, ports: o.Ports, commits: o.Commits}.open(context.Background(), func(at procman.Step) error {
 		if at == o.Step && armed.Load() {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -180,7 +180,7 @@ func (pl plot) kill(t *testing.T, step procman.Step) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := json.Marshal(victimOrder{pl.dir, pl.app, pl.init, pl.ports, pl.commits, step})
+	order, err := json.Marshal(victimOrder{pl.dir, pl.app, pl.init, pl.worker, pl.ports, pl.commits, step})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +286,7 @@ func (s *site) whole(t *testing.T, live int) {
 	if refs, err := repo.Refs(); err != nil || refs["refs/heads/main"] != s.commits[live-1] {
 		t.Errorf("the branch is at %v (%v), want %s", refs, err, s.commits[live-1])
 	}
-	want := []string{fmt.Sprintf("alone %d", live), fmt.Sprintf("web %d", live), "worker"}
+	want := []string{fmt.Sprintf("alone %d", live), fmt.Sprintf("web %d", live), s.worker}
 	s.until(t, func() string {
 		for _, i := range s.p.Supervisor.Instances(s.app) {
 			if i.State != procman.Ready {

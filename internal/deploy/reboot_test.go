@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,19 +13,24 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hop3/internal/service"
+	"hop3/internal/state"
 )
 
 // TestBoot_AfterAReboot makes all that a restart of the machine does to an app: its processes and shims are gone with their
 // cgroups, and the kernel says another boot id, under which the old pids mean nothing. The site has neither nix nor a network:
-// the app starts from its store paths, and whoever asks meanwhile is answered.
+// the app starts from its store paths, and whoever asks meanwhile is answered. The service that it uses is there before it.
 func TestBoot_AfterAReboot(t *testing.T) {
 	pl := newPlot(t, 2*len(faults))
+	pl.ports.To += 80 // those of connections that ended rest for a minute: -count repeats all this
+	pl.worker = "worker " + service.SocketDir + "/" + pl.app + "/redis.sock"
 	s, booted, err := pl.open(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	booted()
-	if err := errors.Join(s.create(), s.push(t.Context(), 1)); err != nil {
+	if err := errors.Join(s.create(), s.serve(t.Context(), pl.app), s.push(t.Context(), 1)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -35,7 +41,10 @@ func TestBoot_AfterAReboot(t *testing.T) {
 		t.Fatal(err)
 	}
 	reboot(t, run)
-	s.until(t, func() string { return strings.Join(processes(t, s.app), ", ") })
+	reboot(t, s.p.runDir(state.ServiceApp(s.app)))
+	s.until(t, func() string {
+		return strings.Join(append(processes(t, s.app), processes(t, state.ServiceApp(s.app))...), ", ")
+	})
 
 	s, booted, err = pl.open(t.Context(), nil)
 	if err != nil {
@@ -45,10 +54,50 @@ func TestBoot_AfterAReboot(t *testing.T) {
 	s.answers(t, 1)
 	booted()
 	s.whole(t, 1)
+	for _, i := range s.p.Supervisor.Instances(s.app) {
+		if i.Restarts > 0 {
+			t.Errorf("%s was started before the service that it uses", i.Name)
+		}
+	}
 	if err := s.push(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
 	s.whole(t, 2)
+}
+
+// serve makes a service of the test's own program and attaches it to the app.
+func (s *site) serve(ctx context.Context, name string) error {
+	svc, err := s.p.Store.CreateService(name, "ann", state.Service{Kind: "redis"}, time.Now())
+	if err != nil {
+		return err
+	}
+	talk := NewTalk(io.Discard)
+	leave, err := s.p.enter(ctx, talk, svc.Name, &ticket{who: "ann", what: "services:create"})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if svc, err = s.p.givePort(svc); err != nil {
+		return err
+	}
+	kind, err := kindOf(svc)
+	if err != nil {
+		return err
+	}
+	store := filepath.Join(s.dir, "store")
+	rel := state.Release{
+		By: "ann", Change: "service", StorePath: store, Closure: []string{store}, Formation: map[string]int{"redis": 1},
+		Processes: []state.Process{{Type: "redis", Command: "app redis", StopTimeout: time.Minute, Exclusive: true}},
+		Health:    state.Health{Interval: 20 * time.Millisecond}, Watch: -1, StartTimeout: time.Minute,
+	}
+	if _, err := s.p.activate(ctx, talk, activation{app: svc.Name, release: rel, config: kind.Settings(name, "secret", svc.Service.Port), trusted: true}); err != nil {
+		return err
+	}
+	_, err = s.p.Store.Update(s.app, func(a *state.App) error {
+		a.Attached = []state.Attachment{{Service: name, Variable: kind.Variable, User: "u"}}
+		return nil
+	})
+	return err
 }
 
 // reboot ends every instance whose folder is in run, as a restart of the machine would.

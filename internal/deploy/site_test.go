@@ -56,6 +56,7 @@ type plot struct {
 	init    string // testInit
 	ports   procman.PortRange
 	commits []string // of v1, v2, v3
+	worker  string   // arguments of the program that is the worker
 }
 
 // newPlot lays out a plot; the app's name is on no other one.
@@ -66,7 +67,7 @@ func newPlot(t testing.TB, n int) plot {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	pl := plot{dir: dir, app: fmt.Sprintf("site%d", n), init: testInit, ports: procman.PortRange{From: 24000 + 20*n, To: 24019 + 20*n}}
+	pl := plot{dir: dir, app: fmt.Sprintf("site%d", n), init: testInit, worker: "worker", ports: procman.PortRange{From: 24000 + 20*n, To: 24019 + 20*n}}
 	program, err := os.ReadFile(testApp)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +172,7 @@ func (s *site) push(ctx context.Context, n int) error {
 		Processes: []state.Process{
 			{Type: "web", Command: fmt.Sprintf("app web %d", n), StopTimeout: time.Minute},
 			{Type: "clock", Command: fmt.Sprintf("app alone %d", n), StopTimeout: time.Minute, Exclusive: true},
-			{Type: "worker", Command: "app worker", StopTimeout: time.Minute},
+			{Type: "worker", Command: "app " + s.worker, StopTimeout: time.Minute},
 		},
 		Formation: map[string]int{"web": 1, "clock": 1, "worker": 1}, ReleaseCommand: "app note",
 		Health: state.Health{Interval: 20 * time.Millisecond}, Watch: -1, StartTimeout: time.Minute,

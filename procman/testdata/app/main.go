@@ -3,10 +3,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,6 +61,13 @@ func main() {
 	case "aloneweb":
 		lock()
 		web(os.Getenv("PORT"), 0)
+	case "redis":
+		redis("/data/socket/redis.sock")
+	case "worker": // may need a service when it starts
+		if arg != "" {
+			meet(arg)
+		}
+		wait()
 	case "flood":
 		flood(arg)
 	case "args":
@@ -99,6 +108,37 @@ func alone() {
 	}
 	wait()
 	time.Sleep(100 * time.Millisecond) // with the lock: whoever does not wait for its end is found out
+}
+
+// redis says what a server says that takes work, which it begins late.
+func redis(socket string) {
+	time.Sleep(300 * time.Millisecond)
+	os.MkdirAll(filepath.Dir(socket), 0o755)
+	os.Remove(socket)
+	l, err := net.Listen("unix", socket)
+	if err == nil {
+		err = os.Chmod(socket, 0o777) // others than the service's user connect
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			os.Exit(1)
+		}
+		fmt.Fprint(conn, "+OK\r\n+PONG\r\n")
+		io.Copy(io.Discard, conn)
+		conn.Close()
+	}
+}
+
+func meet(socket string) {
+	if _, err := net.Dial("unix", socket); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 }
 
 func flood(lines string) {
