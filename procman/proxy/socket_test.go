@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,8 +13,6 @@ import (
 	"testing"
 	"time"
 )
-
-const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 // TestSocket_EndsBetweenFrames has an app that is in the middle of a frame when
 // its time to drain is over. The frame is completed, and nothing of the next one follows: what
@@ -32,32 +29,15 @@ func TestSocket_EndsBetweenFrames(t *testing.T) {
 		{"masked, as it must not be", "\x81\x82\x01\x02\x03\x04hi", "", "\x81\x82\x01\x02\x03\x04hi" + restartFrame},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := startFront(t, Options{})
-			cut := make(chan struct{})
-			b := rawApp(t, "web.1", func(nc net.Conn, br *bufio.Reader) {
-				readRequest(br)
-				io.WriteString(nc, switching+c.before)
-				<-cut
-				io.WriteString(nc, c.after)
-				io.Copy(io.Discard, br)
-			})
-			f.point(t, Route{Backends: []*Backend{b}})
-			nc, br := dialRaw(t, f.addr)
-			io.WriteString(nc, "GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-			if res, err := http.ReadResponse(br, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-				t.Fatal(res, err)
-			}
+			s, app := newTestSocket(t)
+			io.WriteString(app, c.before)
 			got := make([]byte, len(c.before))
-			if _, err := io.ReadFull(br, got); err != nil {
+			if _, err := io.ReadFull(s, got); err != nil {
 				t.Fatal(err)
 			}
-			ended, cancel := context.WithCancel(t.Context())
-			cancel()
-			if err := b.Drain(ended); !errors.Is(err, context.Canceled) {
-				t.Errorf("drain: %v", err)
-			}
-			close(cut)
-			more, err := io.ReadAll(br)
+			s.end()
+			io.WriteString(app, c.after)
+			more, err := io.ReadAll(s)
 			if err != nil {
 				t.Error(err)
 			}
