@@ -82,7 +82,7 @@ func blobs(files ...[]byte) []byte {
 	return packed(entries...)
 }
 
-// deltas is a pack of a file, and of one that a delta makes of it without taking anything over.
+// deltas is a pack of a small file, and of one that a delta makes of it without taking anything over.
 func deltas(base, file []byte) []byte {
 	first := append(appendHeader(nil, Blob, int64(len(base))), deflate(base)...)
 	delta := appendSize(appendSize(nil, int64(len(base))), int64(len(file)))
@@ -91,8 +91,7 @@ func deltas(base, file []byte) []byte {
 		delta = append(append(delta, byte(n)), rest[:n]...)
 		rest = rest[n:]
 	}
-	back := len(first)
-	second := append(appendHeader(nil, offsetDelta, int64(len(delta))), byte(back>>7-1)|0x80, byte(back&0x7f))
+	second := append(appendHeader(nil, offsetDelta, int64(len(delta))), byte(len(first))) // a distance below 128
 	return packed(first, append(second, deflate(delta)...))
 }
 
