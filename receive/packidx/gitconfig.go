@@ -43,6 +43,9 @@ func readConfig(data []byte, f func(section, name, key string, value *string) bo
 	}
 }
 
+// notByte is a byte that git takes for the end of the file where C's char has a sign, as on x86.
+const notByte = 0xff
+
 // next returns the next byte, a line feed at the end and for a carriage return and a line feed.
 func (c *configReader) next() byte {
 	if len(c.data) == 0 {
@@ -51,8 +54,14 @@ func (c *configReader) next() byte {
 	}
 	ch := c.data[0]
 	c.data = c.data[1:]
-	if ch == '\r' && len(c.data) > 0 && c.data[0] == '\n' {
+	if ch == '\r' && len(c.data) > 0 && (c.data[0] == '\n' || c.data[0] == notByte) {
+		if c.data[0] == '\n' {
+			ch = '\n'
+		}
 		c.data = c.data[1:]
+	}
+	if ch == notByte {
+		c.eof = true
 		return '\n'
 	}
 	return ch

@@ -159,6 +159,8 @@ func fileCases(cases map[string][]byte) {
 		"[submodule  \t\"..\"]\nurl=x\n", "[submodule\n\"..\"]\nurl=x\n", "[submodule \"..\" ]\nurl=x\n", "[submodule \"x\"] url = -x", "[submodule \"a\nb\"]\nurl=-x",
 		"[sub module \"..\"]\nurl=x\n", "[submodule\"..\"]\nurl=x\n", "[]\nurl=x\n[submodule \"..\"]\nurl=x\n", "url=x\n[submodule \"..\"]\nurl=x\n",
 		"[submodule \"x\"]\nurl = \"a\n[submodule \"..\"]\nurl=x\n", "[submodule \"x\"]\nurl \t = -x\n", "[submodule \"x\"]\n url\t-x\n", "[submodule \"x\"]\nurl=\\-x\n",
+		"[submodule \"..\"] U\xff\xfe", "[submodule \"..\"] U\xfe\n", "#\xff\n[submodule \"..\"]\nurl=x\n", "\r\xff[submodule \"..\"]\nurl=x\n",
+		"[submodule \"x\"]k=1\xff[submodule \"..\"]\nurl=x\n", "[submodule \"x\"]url=\\\xff-x\n", "[submodule \"x\"]\nurl=-x\xff",
 	} {
 		add(".gitmodules", text)
 	}
