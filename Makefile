@@ -38,7 +38,8 @@ check: ## format, vet, staticcheck, architecture
 	$(GO) tool staticcheck -tags slow ./...
 	$(GO) test ./internal/arch
 
-bench: setup ## benchmarks, as ratios to a peer in the same run
+bench: ## benchmarks, as ratios to a peer in the same run
+	@.ci/setup bench
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
 
 bench-router: ## the router beside nginx, Caddy and kamal-proxy: what is installed of the last two
