@@ -282,13 +282,5 @@ func (f tomlFile) mergeRest(text string, m *Manifest) error {
 		}
 		m.Volumes = append(m.Volumes, Volume{v.Name, v.Path})
 	}
-	for _, p := range m.Build.Packages {
-		if !attrPath.MatchString(p) {
-			return tomlErr(text, "build.packages", "%q is not the name of a package", clip(p))
-		}
-	}
-	m.Nix = NixSettings{f.Nix.Nixpkgs, f.Nix.Inputs}
-	return nil
+	return f.mergeNix(text, m)
 }
-
-var attrPath = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$`)

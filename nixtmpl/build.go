@@ -235,6 +235,9 @@ func (b *Builder) unexpected(err error, found map[string]string) []nix.Mismatch 
 func need(p detect.Plan, r Resolution) packages.Need {
 	n := packages.Need{Stack: p.Stack, Python: r.PythonAttrs}
 	for _, attr := range p.Manifest.Build.Packages { // postgresql_17 is of the root postgresql; nix fetches what is none by itself
+		if strings.Contains(attr, "#") { // of an input
+			continue
+		}
 		root, _, _ := strings.Cut(strings.ReplaceAll(attr, "_", "."), ".")
 		n.Roots = append(n.Roots, root)
 	}

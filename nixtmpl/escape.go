@@ -12,11 +12,13 @@ import (
 // escapers are the only ways for a value to enter a flake: every action of a template ends in one of them, which
 // TestTemplates_EveryActionEscapes checks. None of them is right inside an indented string.
 var escapers = template.FuncMap{
-	"nix":      quote,
-	"list":     quoteList,
-	"attr":     attr,
-	"attrPath": attrPath,
-	"comment":  comment,
+	"nix":       quote,
+	"list":      quoteList,
+	"attr":      attr,
+	"attrPath":  attrPath,
+	"package":   packageExpr,
+	"packageIn": packageIn,
+	"comment":   comment,
 }
 
 // quote returns s as a double-quoted Nix string. A NUL byte and invalid UTF-8 cannot be written in Nix.
@@ -71,6 +73,26 @@ func attrPath(s string) (string, error) {
 		parts = append(parts, q)
 	}
 	return strings.Join(parts, "."), nil
+}
+
+// packageExpr returns the package of [build] packages that s names: of the package set, or INPUT#PATH of an input.
+func packageExpr(s string) (string, error) {
+	input, path, other := strings.Cut(s, "#")
+	if !other {
+		path = s
+	}
+	p, err := attrPath(path)
+	if err != nil || !other {
+		return "pkgs." + p, err
+	}
+	name, err := attr(input)
+	return "inputs." + name + ".packages.${pkgs.stdenv.hostPlatform.system}." + p, err
+}
+
+// packageIn is packageExpr for the inside of a string.
+func packageIn(s string) (string, error) {
+	e, err := packageExpr(s)
+	return "${" + e + "}", err
 }
 
 // comment returns s on one line.

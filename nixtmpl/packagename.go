@@ -22,7 +22,11 @@ type PackageError struct {
 }
 
 func (e *PackageError) Error() string {
-	return fmt.Sprintf("package %q (%s) is not in the package set", e.Name, e.From)
+	where := "the package set"
+	if input, _, other := strings.Cut(e.Name, "#"); other {
+		where = "the input " + input
+	}
+	return fmt.Sprintf("package %q (%s) is not in %s", e.Name, e.From, where)
 }
 
 // Unwrap returns the error of nix.
@@ -30,6 +34,9 @@ func (e *PackageError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *PackageError) Hint() string {
+	if strings.Contains(e.Name, "#") {
+		return "packages of an input are those of its packages.<system>"
+	}
 	if e.Near != "" {
 		return fmt.Sprintf("did you mean %q?", e.Near)
 	}
@@ -50,7 +57,9 @@ func (b *Builder) explain(ctx context.Context, p detect.Plan, err error) error {
 	}
 	asked := p.Manifest.Build.Packages
 	from := "hop3.toml [build] packages"
-	i := slices.IndexFunc(asked, func(name string) bool { return slices.Contains(strings.Split(name, "."), m[1]) })
+	i := slices.IndexFunc(asked, func(name string) bool {
+		return slices.Contains(strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '#' }), m[1])
+	})
 	if i < 0 && p.Site != nil && p.Site.Package == m[1] {
 		asked, i, from = []string{m[1]}, 0, p.Tool.From
 	}

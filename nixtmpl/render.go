@@ -88,6 +88,7 @@ type view struct {
 	Attr, VersionFrom                              string
 	Before, Build, After                           string
 	Packages                                       []string
+	Inputs                                         []flakeInput
 	Shell                                          bool   // a command needs a shell
 	Environment                                    string // shell lines that export what the app's own files set
 	Fixed                                          fixedView
@@ -133,7 +134,7 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
 		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
 		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: both(m.Build.After, m.Build.Test),
-		Packages: m.Build.Packages, Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From, Environment: environment(p.BuildEnv),
+		Packages: m.Build.Packages, Inputs: flakeInputs(p), Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From, Environment: environment(p.BuildEnv),
 	}
 	v.Description = cmp.Or(o.Name, "app") + ", " + article(p.Stack) + " " + p.Stack + " app deployed by hop3"
 	if len(p.Evidence) > 0 {

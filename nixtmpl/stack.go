@@ -98,6 +98,10 @@ func nixRule() rule {
 			r.Template = "flake/default"
 		case "shell", "devshell":
 			r.Template, r.Layers = "flake/tools", []string{"tools"}
+			return nil
+		}
+		for _, in := range flakeInputs(p) {
+			return &InputError{in.Name, map[bool]string{true: "default.nix", false: "flake.nix"}[p.Nix.Kind == "default"]}
 		}
 		return nil
 	}}

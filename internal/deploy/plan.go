@@ -154,14 +154,5 @@ func checkManifest(p detect.Plan) error {
 			return &Failure{What: fmt.Sprintf("the schedule %q of the cron entry %s is not one: %v", c.Schedule, c.Name, err), Mend: "five fields (minute hour day month weekday), or @hourly, @daily, @weekly, @monthly, @every 10m", Why: "not deployable", Status: err}
 		}
 	}
-	var what string
-	switch {
-	case m.Build.Builder != "":
-		what = "[build] builder"
-	case len(m.Nix.Inputs) > 0:
-		what = "[nix] inputs"
-	default:
-		return nil
-	}
-	return &Failure{What: "the app's files ask for " + what + ", which this version of hop3 does not do yet", Mend: "take it out and push again", Why: "not deployable"}
+	return nil
 }
