@@ -59,6 +59,7 @@ func (p *Pipeline) activate(ctx context.Context, talk *Talk, a activation) (stat
 const (
 	stepPending  procman.Step = "pending"  // the release is recorded
 	stepReleased procman.Step = "released" // its release command has run
+	stepSettled  procman.Step = "settled"  // at a start of the server: what was half done in the state is not any more
 )
 
 // at tells Options.Fault that a step is reached.

@@ -32,22 +32,24 @@ var faults = []struct {
 	step procman.Step
 	fail bool
 	live int // the release that is live after the server's death there
+	// again is the step at which the server that finds that dies too: of a start, of an end, or before any of these.
+	again procman.Step
 }{
-	{stepPending, true, 1},
-	{stepReleased, true, 1},
-	{procman.StepPlanned, true, 1},
-	{procman.StepRecorded, true, 1},
-	{procman.StepStarted, false, 1},
-	{procman.StepAttached, true, 1},
-	{procman.StepReady, true, 1},
-	{procman.StepPaused, true, 1},
-	{procman.StepExchanged, true, 1},
-	{procman.StepClaimed, true, 1},
-	{procman.StepCommitted, false, 2},
-	{procman.StepInstalled, false, 2},
-	{procman.StepDrained, false, 2},
-	{procman.StepStopped, false, 2},
-	{stepMove, false, 2},
+	{stepPending, true, 1, stepSettled},
+	{stepReleased, true, 1, stepSettled},
+	{procman.StepPlanned, true, 1, stepSettled},
+	{procman.StepRecorded, true, 1, stepSettled},
+	{procman.StepStarted, false, 1, procman.StepStopped},
+	{procman.StepAttached, true, 1, procman.StepStopped},
+	{procman.StepReady, true, 1, procman.StepStopped},
+	{procman.StepPaused, true, 1, procman.StepRecorded},
+	{procman.StepExchanged, true, 1, procman.StepStarted},
+	{procman.StepClaimed, true, 1, procman.StepAttached},
+	{procman.StepCommitted, false, 2, procman.StepStopped},
+	{procman.StepInstalled, false, 2, procman.StepStopped},
+	{procman.StepDrained, false, 2, procman.StepStopped},
+	{procman.StepStopped, false, 2, stepSettled},
+	{stepMove, false, 2, stepSettled},
 }
 
 // A victimOrder is what the victim is told by its environment.
@@ -56,9 +58,10 @@ type victimOrder struct {
 	Ports                  procman.PortRange
 	Commits                []string
 	Step                   procman.Step
+	Again                  bool // there are apps: it dies at its own start
 }
 
-// victim pushes v1, tells what runs, pushes v2 and dies at the step.
+// victim pushes v1, tells what runs, pushes v2 and dies at the step; a second one dies while it takes over.
 func victim() {
 	var o victimOrder
 	must := func(err error) {
@@ -69,6 +72,7 @@ func victim() {
 	}
 	must(json.Unmarshal([]byte(os.Getenv(victimEnv)), &o))
 	var armed atomic.Bool
+	armed.Store(o.Again)
 	s, booted, err := plot{dir: o.Dir, app: o.App, init: o.Init, worker: o.Worker, ports: o.Ports, commits: o.Commits}.open(context.Background(), func(at procman.Step) error {
 		if at == o.Step && armed.Load() {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -78,6 +82,9 @@ func victim() {
 	})
 	must(err)
 	booted()
+	if o.Again { // steps that follow the boot come now
+		select {}
+	}
 	must(s.create())
 	must(s.push(context.Background(), 1))
 	b, err := json.Marshal(s.p.Supervisor.Instances(s.app))
@@ -88,14 +95,16 @@ func victim() {
 	select {} // steps that follow the swap come now
 }
 
-// TestFaults_CrashAtEachStep kills the server at each step of a deploy. The next one must show the old release or the new
-// one, whole, with the branch at it, nothing twice, nothing left over, and take the next push.
+// TestFaults_CrashAtEachStep kills the server at each step of a deploy, and the next one while it puts that right. The third
+// must show the old release or the new one, whole, with the branch at it, nothing twice, nothing left over, and take the next
+// push.
 func TestFaults_CrashAtEachStep(t *testing.T) {
 	for n, f := range faults {
 		t.Run(string(f.step), func(t *testing.T) {
 			t.Parallel()
 			pl := newPlot(t, n)
-			before := pl.kill(t, f.step)
+			before := pl.killed(t, f.step)
+			pl.kill(t, f.again, true)
 			s, booted, err := pl.open(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -173,14 +182,25 @@ func TestFaults_FailureOfEachStep(t *testing.T) {
 	}
 }
 
-// kill runs a victim until it dies at the step, and returns the pids of what it ran before.
-func (pl plot) kill(t *testing.T, step procman.Step) map[string]int {
+// killed has a victim die at a step of its push, and returns the pids of what it ran before.
+func (pl plot) killed(t *testing.T, step procman.Step) map[string]int {
+	t.Helper()
+	out := pl.kill(t, step, false)
+	var all []procman.Instance
+	if err := json.Unmarshal(out, &all); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return pidsOf(all)
+}
+
+// kill runs a victim until it dies at the step, and returns what it printed.
+func (pl plot) kill(t *testing.T, step procman.Step, again bool) []byte {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := json.Marshal(victimOrder{pl.dir, pl.app, pl.init, pl.worker, pl.ports, pl.commits, step})
+	order, err := json.Marshal(victimOrder{pl.dir, pl.app, pl.init, pl.worker, pl.ports, pl.commits, step, again})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,13 +212,9 @@ func (pl plot) kill(t *testing.T, step procman.Step) map[string]int {
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if cmd.ProcessState == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL || ctx.Err() != nil {
-		t.Fatalf("the victim did not die at the step: %v\n%s%s", err, out, &said)
+		t.Fatalf("the victim did not die at %s: %v\n%s%s", step, err, out, &said)
 	}
-	var all []procman.Instance
-	if err := json.Unmarshal(out, &all); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return pidsOf(all)
+	return out
 }
 
 func pidsOf(all []procman.Instance) map[string]int {
