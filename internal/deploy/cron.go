@@ -28,15 +28,6 @@ func (c *clock) wake() {
 	}
 }
 
-// parseSchedule reads cron's five fields and the @ forms. Times are UTC unless CRON_TZ= says otherwise.
-func parseSchedule(text string) (cron.Schedule, error) {
-	s, err := cron.ParseStandard(text)
-	if spec, ok := s.(*cron.SpecSchedule); ok && err == nil && spec.Location == time.Local {
-		spec.Location = time.UTC // the same on every server
-	}
-	return s, err
-}
-
 // idle bounds the wait for the next entry, so that a jump of the machine's clock is noticed.
 const idle = time.Minute
 

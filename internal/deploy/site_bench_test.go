@@ -157,7 +157,9 @@ func BenchmarkRollback(b *testing.B) {
 		b.Fatal(err)
 	}
 	r := Request{App: s.app, By: "ann", Talk: NewTalk(io.Discard)}
-	noClock := func(map[string]int) (map[string]int, error) { return map[string]int{"web": 1, "worker": 1, "clock": 0}, nil }
+	noClock := func(map[string]int) (map[string]int, error) {
+		return map[string]int{"web": 1, "worker": 1, "clock": 0}, nil
+	}
 	if _, err := s.p.Scale(b.Context(), r, noClock); err != nil {
 		b.Fatal(err)
 	}
