@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -16,12 +17,16 @@ import (
 
 	"hop3/internal/service"
 	"hop3/internal/state"
+	"hop3/procman/sandbox"
 )
 
 // TestBoot_AfterAReboot makes all that a restart of the machine does to an app: its processes and shims are gone with their
 // cgroups, and the kernel says another boot id, under which the old pids mean nothing. The site has neither nix nor a network:
 // the app starts from its store paths, and whoever asks meanwhile is answered. The service that it uses is there before it.
 func TestBoot_AfterAReboot(t *testing.T) {
+	if os.Getuid() != 0 && sandbox.Support().Isolation == "none" {
+		t.Skip(noIsolation)
+	}
 	pl := newPlot(t, 2*len(faults))
 	pl.ports.To += 80 // those of connections that ended rest for a minute: -count repeats all this
 	pl.worker = "worker " + service.SocketDir + "/" + pl.app + "/redis.sock"
@@ -64,6 +69,44 @@ func TestBoot_AfterAReboot(t *testing.T) {
 	}
 	s.whole(t, 2)
 }
+
+// TestBoot_AsAUser is the same where the server is not root: apps and services have its user id on the machine, and find each
+// other all the same.
+func TestBoot_AsAUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("this is no root: TestBoot_AfterAReboot is this test")
+	}
+	dir, err := os.MkdirTemp("", "hu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, from := range map[string]string{"test": self, "app": testApp, "program": testInit} {
+		b, err := os.ReadFile(from)
+		if err := errors.Join(err, os.WriteFile(filepath.Join(dir, name), b, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const nobody = 65534
+	home := filepath.Join(dir, "home")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(home, 0o700), os.Chown(home, nobody, nobody)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "test"), "-test.run=^TestBoot_AfterAReboot$", "-test.v")
+	cmd.Dir, cmd.Env = home, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, programsEnv + "=" + dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS")) && !bytes.Contains(out, []byte(noIsolation)) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// noIsolation is why a machine cannot run the test as a user.
+const noIsolation = "users may not make namespaces here"
 
 // serve makes a service of the test's own program and attaches it to the app.
 func (s *site) serve(ctx context.Context, name string) error {

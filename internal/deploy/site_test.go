@@ -32,20 +32,27 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
+// programsEnv names the folder of the programs where these tests run again, as another user.
+const programsEnv = "HOP3_TEST_PROGRAMS"
+
 func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "hop3-deploy-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	dir := os.Getenv(programsEnv)
+	if dir == "" {
+		made, err := os.MkdirTemp("", "hop3-deploy-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(made)
+		dir = made
+		build := exec.Command("go", "build", "-o", dir, "../../procman/testdata/app", "hop3/internal/slim/program")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in a closure without a C library
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build test app: %v\n%s", err, out)
+			return 1
+		}
 	}
-	defer os.RemoveAll(dir)
 	testApp, testInit = filepath.Join(dir, "app"), filepath.Join(dir, "program")
-	build := exec.Command("go", "build", "-o", dir, "../../procman/testdata/app", "hop3/internal/slim/program")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in a closure without a C library
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build test app: %v\n%s", err, out)
-		return 1
-	}
 	return m.Run()
 }
 
