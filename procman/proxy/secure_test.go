@@ -266,7 +266,7 @@ func TestSwap_UnderTLSLoadLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	l.swap(t, f, old, kill, 40)
+	l.swap(t, f, old, kill, 20)
 }
 
 func TestHosts_ChangedIsTold(t *testing.T) {

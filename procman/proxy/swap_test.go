@@ -88,7 +88,7 @@ func TestSwap_UnderLoadLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	l.swap(t, f, old, kill, 220)
+	l.swap(t, f, old, kill, 60)
 }
 
 // swap replaces the app again and again under the load, and wants no request to have failed.
