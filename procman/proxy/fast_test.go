@@ -79,6 +79,7 @@ func samePlain(t *testing.T, raw []byte, q *plainRequest, r *http.Request) {
 func FuzzPlainResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\nX-A: b\r\n\r\n"), false)
 	f.Add([]byte("HTTP/1.1 304 Not Modified\r\nEtag: \"x\"\r\nKeep-Alive: timeout=5\r\n\r\n"), false)
+	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n"), false)
 	f.Add([]byte("HTTP/1.1 200\r\nContent-Length: 50\r\nX-Request-Id: 1\r\nDate: x\r\n\r\n"), true)
 	f.Fuzz(func(t *testing.T, raw []byte, toHEAD bool) {
 		end := bytes.Index(raw, crlfcrlf)
@@ -95,7 +96,7 @@ func FuzzPlainResponse(f *testing.F) {
 			t.Fatalf("%q: %v", raw, err)
 		}
 		body := !toHEAD && h.status != 204 && h.status != 304
-		if h.status != want.status || h.close != want.close || want.chunked || want.trailer || body && h.length != want.length || !body && h.length != 0 {
+		if h.status != want.status || h.close != want.close || want.trailer || h.chunks != (body && want.chunked) || body && !h.chunks && h.length != want.length || !body && h.length != 0 {
 			t.Errorf("%q: %+v, want %+v", raw, h, want)
 		}
 		fc := &fastConn{router: New(Options{}), req: plainRequest{id: []byte("abc")}, res: h}

@@ -20,6 +20,7 @@ type plainResponse struct {
 	length int64 // of the body that follows
 	close  bool  // the backend's connection cannot be used again
 	last   bool  // the client's connection will be closed
+	chunks bool  // the body is chunked
 	seen   struct{ length, date, id, strict bool }
 }
 
@@ -79,13 +80,15 @@ func (h *plainResponse) parse(head []byte, toHEAD bool) bool {
 // frame decides how the body is framed; it refuses what has no plain body.
 func (h *plainResponse) frame(toHEAD bool) bool {
 	switch {
+	case h.chunks && (h.seen.length || h.status == http.StatusNoContent || h.status == http.StatusNotModified):
+		return false // which is it?
 	case h.status < 200, h.seen.length && (h.status == http.StatusNoContent || h.status == http.StatusNotModified):
 		return false // a length without a body
 	case toHEAD, h.status == http.StatusNoContent, h.status == http.StatusNotModified:
-		h.length = 0
+		h.length, h.chunks = 0, false
 		return true
 	}
-	return h.seen.length
+	return h.seen.length || h.chunks
 }
 
 func (h *plainResponse) parseField(line []byte) bool {
@@ -108,6 +111,11 @@ func (h *plainResponse) parseField(line []byte) bool {
 		return h.setLength(value)
 	case fieldConnection:
 		return setConnection(value, &h.close)
+	case fieldEncoding:
+		if h.chunks || !equalFold(value, "chunked") {
+			return false
+		}
+		h.chunks = true
 	case fieldDate:
 		h.seen.date = true
 	case fieldRequestID:
@@ -150,6 +158,12 @@ func plainText(v []byte) bool {
 func (f *fastConn) relay(b *Backend, c *upConn, out []byte) (sent int64, err error) {
 	f.res.last = f.req.close || f.router.draining.Load()
 	out = f.appendHead(out, c.head)
+	if f.res.chunks {
+		r := &chunks{f: f, c: c, out: out}
+		err := relayError(c.blame(r.relay()))
+		f.giveBack(b, c, err == nil)
+		return r.sent, err
+	}
 	left := f.res.length
 	have := min(int64(c.br.Buffered()), left, int64(cap(out)-len(out)))
 	if have > 0 {
@@ -191,7 +205,7 @@ func (f *fastConn) appendHead(out, head []byte) []byte {
 		line := head[:i]
 		head = head[i:]
 		if !first {
-			if k := responseField(line[:bytes.IndexByte(line, ':')]); k == fieldDrop || k == fieldConnection {
+			if k := responseField(line[:bytes.IndexByte(line, ':')]); k == fieldDrop || k == fieldConnection || k == fieldEncoding {
 				continue
 			}
 		}
@@ -205,6 +219,9 @@ func (f *fastConn) appendHead(out, head []byte) []byte {
 	}
 	if f.secure && f.router.hsts != "" && !f.res.seen.strict {
 		out = append(append(append(out, "Strict-Transport-Security: "...), f.router.hsts...), "\r\n"...)
+	}
+	if f.res.chunks {
+		out = append(out, "Transfer-Encoding: chunked\r\n"...)
 	}
 	if f.res.last {
 		out = append(out, "Connection: close\r\n"...)
