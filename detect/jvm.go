@@ -20,6 +20,7 @@ type JVMFacts struct {
 	Outputs    []string // what the start commands need of the build
 	Sources    []string // what the compiler alone compiles
 	MainClass  string   // where Sources start
+	packages   []Locked // that the poms name
 }
 
 // jvmDefault is the long-term release that apps get which ask for none: every version of the build tools in use runs on it.

@@ -15,7 +15,7 @@ import (
 // "pypi"), Digest what the lock file says of its archive: "sha512-BASE64" or "sha256:HEX", "" for nothing.
 type Locked struct{ Type, Name, Version, Digest string }
 
-// LockedPackages returns what the lock files of the app that p is the plan of name, sorted. A lock file that it cannot read
+// LockedPackages returns what the lock files of the app that p is the plan of name, sorted; for Maven what its poms do. A lock file that it cannot read
 // names nothing here: Detect has said so.
 func LockedPackages(src fs.FS, p Plan) []Locked {
 	t := &lockedList{src: src, root: path.Clean("./" + p.Root)}
@@ -23,6 +23,9 @@ func LockedPackages(src fs.FS, p Plan) []Locked {
 	t.goModules()
 	t.cargo()
 	t.composer()
+	t.gradle()
+	t.nuget()
+	t.gleam()
 	slices.SortFunc(t.list, func(a, b Locked) int {
 		return strings.Compare(a.Type+"\x00"+a.Name+"\x00"+a.Version, b.Type+"\x00"+b.Name+"\x00"+b.Version)
 	})
@@ -66,6 +69,9 @@ func (t *lockedList) fromPlan(p Plan) {
 		for _, g := range p.Ruby.Locked {
 			t.add(Locked{"gem", g.Name, g.Version, hexDigest(g.SHA256)})
 		}
+	}
+	if p.JVM != nil {
+		t.list = append(t.list, p.JVM.packages...)
 	}
 	if p.Elixir != nil {
 		for _, h := range p.Elixir.Hex {

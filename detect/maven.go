@@ -15,7 +15,7 @@ func planMaven(t *tree, p *Plan) error {
 	if err != nil {
 		return err
 	}
-	f := &JVMFacts{Tool: "maven"}
+	f := &JVMFacts{Tool: "maven", packages: r.packages()}
 	p.JVM = f
 	p.Tool = Tool{Name: "maven", From: "pom.xml"}
 	if err := r.facts(f); err != nil {

@@ -245,7 +245,7 @@ func answer(t *testing.T, cmd *exec.Cmd, port string) string {
 // fetch asks until something answers, or the process has exited.
 func fetch(t *testing.T, url string, exited chan error, out *bytes.Buffer) string {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute) // a virtual machine starts slowly on a loaded machine
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
 		resp, err := http.Get(url)
 		if err == nil {

@@ -67,10 +67,18 @@ func Write(w io.Writer, b Bill, format string) error {
 }
 
 // PURL returns the package-url of a package by its type, as the purl specification writes it; namespaces are part of the
-// name ("@scope/name", "vendor/package", a Go module's path).
+// name ("@scope/name", "vendor/package", a Go module's path, Maven's "group:artifact").
 func PURL(kind, name, version string) string {
+	if kind == packageurl.TypeMaven {
+		name = strings.Replace(name, ":", "/", 1)
+	}
 	namespace, base := path.Split(name)
-	return packageurl.NewPackageURL(kind, strings.TrimSuffix(namespace, "/"), base, version, nil, "").ToString()
+	p := packageurl.NewPackageURL(kind, strings.TrimSuffix(namespace, "/"), base, version, nil, "")
+	plain := p.ToString()
+	if p.Normalize() != nil { // no name by the rules of its type: as it is, it still says what is meant
+		return plain
+	}
+	return p.ToString()
 }
 
 // DebianPURL returns the package-url of a Debian binary package.
@@ -98,15 +106,21 @@ func (p Part) id() string {
 	return p.PURL
 }
 
-// digest returns the algorithm, in lower case without dashes, and the digest in hex; "" for none.
+// digestSizes are those that both formats know, in bytes.
+var digestSizes = map[string]int{"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
+
+// digest returns the algorithm, in lower case without dashes, and the digest in hex; "" where there is none that is whole.
 func (p Part) digest() (algorithm, sum string) {
-	if alg, text, ok := strings.Cut(p.Digest, ":"); ok {
-		return alg, text
-	}
 	first, _, _ := strings.Cut(p.Digest, " ")
-	alg, text, ok := strings.Cut(first, "-")
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if !ok || err != nil {
+	decode := base64.StdEncoding.DecodeString
+	alg, text, ok := strings.Cut(first, ":")
+	if ok {
+		decode = hex.DecodeString
+	} else {
+		alg, text, _ = strings.Cut(first, "-")
+	}
+	raw, err := decode(text)
+	if size := digestSizes[alg]; err != nil || size == 0 || len(raw) != size {
 		return "", ""
 	}
 	return alg, hex.EncodeToString(raw)

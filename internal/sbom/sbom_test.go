@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func bill() Bill {
 			{Name: "blog", StorePath: app, Needs: []string{app, python}},
 			{Name: "python313", Version: "3.13.5", StorePath: python, NarHash: "sha256:1b", PURL: DebianPURL("python3.13", "3.13.5-2", "amd64"), Needs: []string{glibc, python}},
 			{Name: "glibc", Version: "2.41", StorePath: glibc, Needs: []string{glibc}},
-			{Name: "@scope/x&y", Version: "1.0.0", PURL: PURL("npm", "@scope/x", "1.0.0"), Digest: "sha512-AQID"},
+			{Name: "@scope/x&y", Version: "1.0.0", PURL: PURL("npm", "@scope/x", "1.0.0"), Digest: "sha512-" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1, 2, 3, 4}, 16))},
 			{Name: "golang.org/x/mod", Version: "v0.1.0", PURL: PURL("golang", "golang.org/x/mod", "v0.1.0")},
 		},
 	}
@@ -61,7 +62,7 @@ func TestCycloneDX(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{`"pkg:npm/%40scope/x@1.0.0"`, `"pkg:deb/debian/python3.13@3.13.5-2?arch=amd64"`, `"pkg:golang/golang.org/x/mod@v0.1.0"`, `"010203"`, `x&y`} {
+	for _, want := range []string{`"pkg:npm/%40scope/x@1.0.0"`, `"pkg:deb/debian/python3.13@3.13.5-2?arch=amd64"`, `"pkg:golang/golang.org/x/mod@v0.1.0"`, `"0102030401020304`, `x&y`} {
 		if !strings.Contains(two.String(), want) {
 			t.Errorf("no %s in\n%s", want, two.String())
 		}
