@@ -20,7 +20,7 @@ func probeOf(t *testing.T, h http.HandlerFunc) *probe {
 	t.Cleanup(s.Close)
 	return &probe{
 		port: s.Listener.Addr().(*net.TCPAddr).Port, pid: os.Getpid(), host: "blog.test",
-		health: Health{Timeout: 5 * time.Second}, timeout: 300 * time.Millisecond, done: make(chan struct{}),
+		health: Health{Timeout: 5 * time.Second}, timeout: time.Minute, done: make(chan struct{}),
 		note: func(string) {},
 	}
 }
@@ -39,7 +39,7 @@ func TestProbe_WhatCountsAsReady(t *testing.T) {
 			asked.Store(r.Host + r.URL.Path)
 			w.WriteHeader(tc.status)
 		})
-		p.health.Path, p.health.Retries, p.timeout = tc.path, 2, time.Minute
+		p.health.Path, p.health.Retries = tc.path, 2
 		err := p.web(t.Context())
 		odd, bad := errors.AsType[*notReady](err)
 		if tc.ready && err != nil || !tc.ready && (!bad || odd.reason != Unhealthy || !strings.Contains(err.Error(), fmt.Sprint(tc.status))) {
@@ -58,7 +58,6 @@ func TestProbe_WaitsUntilItIsWell(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	p.timeout = time.Minute
 	if err := p.web(t.Context()); err != nil || n.Load() != 4 {
 		t.Errorf("%v after %d", err, n.Load())
 	}
@@ -73,7 +72,7 @@ func TestProbe_AnAppThatHangsIsNotWaitedForLonger(t *testing.T) {
 	hang := make(chan struct{})
 	p := probeOf(t, func(http.ResponseWriter, *http.Request) { <-hang })
 	defer close(hang)
-	p.health.Timeout = time.Hour
+	p.health.Timeout, p.timeout = time.Hour, 300*time.Millisecond
 	if _, ok := errors.AsType[*notReady](p.web(t.Context())); !ok {
 		t.Error("ready")
 	}
@@ -85,29 +84,23 @@ func TestSwap_APortThatSomebodyElseTook(t *testing.T) {
 		t.Skip("processes are not told apart without a sandbox")
 	}
 	w := newWorld(t)
-	r := w.release("web: never")
-	r.StartTimeout = 2 * time.Second
-	done := make(chan error, 1)
-	go func() {
-		_, err := w.sup.Swap(t.Context(), r, SwapOptions{})
-		done <- err
-	}()
-	port := 0
-	w.until("the process", func(all []Instance) bool {
-		if len(all) == 1 && all[0].Pid != 0 {
-			port = all[0].Port
-		}
-		return port != 0
-	})
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &http.Server{Handler: http.NotFoundHandler()}
-	go s.Serve(l)
 	defer s.Close()
-	if e, ok := errors.AsType[*StartError](<-done); !ok || e.Reason != PortTaken {
-		t.Errorf("%+v", e)
+	w.sup.o.Fault = func(at Step) error {
+		if at != StepRecorded {
+			return nil
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", w.sup.Instances("blog")[0].Port))
+		if err == nil {
+			go s.Serve(l)
+		}
+		return err
+	}
+	r := w.release("web: never")
+	r.StartTimeout = time.Second
+	_, err := w.sup.Swap(t.Context(), r, SwapOptions{})
+	if e, ok := errors.AsType[*StartError](err); !ok || e.Reason != PortTaken {
+		t.Errorf("%+v, %v", e, err)
 	}
 }
 
@@ -131,7 +124,7 @@ func TestProbe_ListeningContentHeadersAndDelay(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `answers /up without "all well" in it`) || agent.Load() != "t" {
 		t.Errorf("%v, header %v", err, agent.Load())
 	}
-	p.health.Content, p.health.Delay, p.timeout = "warm", 30*time.Millisecond, time.Minute
+	p.health.Content, p.health.Delay = "warm", 30*time.Millisecond
 	begun := time.Now()
 	if err := p.wait(t.Context(), true); err != nil || time.Since(begun) < p.health.Delay {
 		t.Errorf("%v after %v", err, time.Since(begun))
@@ -145,7 +138,7 @@ func TestProbe_CountedLooksAreApart(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	p.health.Retries, p.health.Wait, p.timeout = 3, 60*time.Millisecond, time.Minute
+	p.health.Retries, p.health.Wait = 3, 60*time.Millisecond
 	begun := time.Now()
 	if err := p.web(t.Context()); err != nil || time.Since(begun) < 2*p.health.Wait {
 		t.Errorf("%v after %v", err, time.Since(begun))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +55,7 @@ func TestSwap_UnchangedProcessesKeepTheirPids(t *testing.T) {
 		t.Errorf("progress %q", out.String())
 	}
 	next.Processes = slices.Clone(next.Processes)
-	next.Processes[1].Command = "app worker again"
+	next.Processes[1].Command = "app another worker"
 	w.swap(next, SwapOptions{Wait: true})
 	if after := w.pids(); after["web.1"] != before["web.1"] || after["worker.1"] == before["worker.1"] {
 		t.Errorf("pids %v, then %v", before, after)
@@ -235,7 +237,7 @@ func TestSwap_DrainLetsRequestsFinish(t *testing.T) {
 	begun := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		req, err := http.NewRequest(http.MethodGet, w.url+"/slow?for=700ms", nil)
+		req, err := http.NewRequest(http.MethodGet, w.url+"/slow?until=told", nil)
 		if err != nil {
 			done <- err
 			return
@@ -257,6 +259,9 @@ func TestSwap_DrainLetsRequestsFinish(t *testing.T) {
 	w.swap(w.release("web: web"), SwapOptions{})
 	if all := w.sup.Instances("blog"); len(all) != 2 || all[1].State != Draining {
 		t.Errorf("%+v", all)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "data/told"), nil, 0o644); err != nil {
+		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -164,11 +164,16 @@ func web(port string, status int) {
 		fmt.Fprintf(w, "%s %s", os.Getenv("HOP3_RELEASE"), os.Getenv("PS"))
 	})
 	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
-	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { // its end comes after a time, or once a file is there
 		d, _ := time.ParseDuration(r.URL.Query().Get("for"))
 		w.WriteHeader(200)
 		w.(http.Flusher).Flush()
 		time.Sleep(d)
+		for name := r.URL.Query().Get("until"); name != ""; time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat("/data/" + name); err == nil {
+				break
+			}
+		}
 		fmt.Fprint(w, "slow")
 	})
 	fmt.Println(http.Serve(l, mux))
