@@ -130,6 +130,7 @@ var ambiguous = map[string]string{
 	"underscored length":  "POST / HTTP/1.1\r\nHost: blog.test\r\nContent_Length: 0\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
 	"length named as hop": "POST / HTTP/1.1\r\nHost: blog.test\r\nContent-Length: 4\r\nConnection: close, content-length\r\n\r\nbody",
 	"host named as hop":   "GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: close, host, x-forwarded-for\r\n\r\n",
+	"folded header":       "GET / HTTP/1.1\r\nHost: blog.test\r\nConnection: close\r\nX: a\r\n Content-Length: 4\r\n\r\n",
 	"absolute form":       "GET http://blog.test/x?y HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n",
 }
 

@@ -159,7 +159,7 @@ func (x *exchange) try(b *Backend, rt *route) *failure {
 	defer b.release()
 	x.backend = b.name
 	if kind := rareKind(x.req); kind != plain {
-		return x.forwardRare(b, kind)
+		return x.forwardRare(b, rt, kind)
 	}
 	fail := x.attempt(b, rt, false)
 	if fail != nil && fail.stale && idempotent(x.req.Method) && x.req.ContentLength == 0 {

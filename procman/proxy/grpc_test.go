@@ -1,9 +1,14 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	rpc "google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -105,4 +110,44 @@ func bothWays(t *testing.T, client reflectionpb.ServerReflectionClient) {
 	if _, err := stream.Recv(); err != io.EOF {
 		t.Errorf("both ways, end: %v", err)
 	}
+}
+
+// TestGRPC_Limits has a call whose message is larger than the app's limit, and one that is not answered in time.
+func TestGRPC_Limits(t *testing.T) {
+	f := startFront(t, Options{})
+	_, b := startGRPC(t)
+	f.point(t, Route{Backends: []*Backend{b}, MaxBody: 1000})
+	conn, err := rpc.NewClient(f.addr, rpc.WithTransportCredentials(insecure.NewCredentials()), rpc.WithAuthority("blog.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := healthpb.NewHealthClient(conn)
+	if _, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Errorf("within the limit: %v", err)
+	}
+	_, err = client.Check(t.Context(), &healthpb.HealthCheckRequest{Service: strings.Repeat("x", 2000)})
+	if err == nil || status.Code(err) == codes.NotFound {
+		t.Errorf("beyond the limit: %v", err)
+	}
+	f.point(t, Route{Backends: []*Backend{silentHTTP2(t)}, ResponseTimeout: 50 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err = client.Check(ctx, &healthpb.HealthCheckRequest{})
+	if status.Code(err) != codes.Unavailable { // of 504
+		t.Errorf("no answer in time: %v", err)
+	}
+}
+
+// silentHTTP2 is an app that answers nothing.
+func silentHTTP2(t *testing.T) *Backend {
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	l := listen(t)
+	s := &http.Server{Protocols: p, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}
+	var done sync.WaitGroup
+	done.Go(func() { s.Serve(l) })
+	b := NewBackend("web.2", l.Addr().String())
+	t.Cleanup(func() { b.Close(); s.Close(); done.Wait() })
+	return b
 }

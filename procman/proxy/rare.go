@@ -43,7 +43,7 @@ func rareKind(req *http.Request) rarity {
 
 // forwardRare carries an upgrade or a gRPC call. It returns when both
 // directions have ended, the client has left, or the backend is cut.
-func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
+func (x *exchange) forwardRare(b *Backend, rt *route, kind rarity) *failure {
 	ctx, cancel := context.WithCancel(x.req.Context())
 	defer cancel()
 	var fail *failure
@@ -78,7 +78,11 @@ func (x *exchange) forwardRare(b *Backend, kind rarity) *failure {
 			x.note = errCut.Error()
 		}
 	}()
-	proxy.ServeHTTP(rec, x.req.WithContext(ctx))
+	req := x.req.WithContext(ctx)
+	if rt.MaxBody > 0 {
+		req.Body = http.MaxBytesReader(x.w, req.Body, rt.MaxBody)
+	}
+	proxy.ServeHTTP(rec, req)
 	return fail
 }
 
@@ -117,7 +121,10 @@ func (x *exchange) rareFailure(err error) *failure {
 	f := &failure{err: fmt.Errorf("forward: %w", err), page: x.gonePage(pageBadGateway)}
 	var op *net.OpError
 	var ne net.Error
+	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &large):
+		f.page = pageTooLarge
 	case errors.As(err, &op) && op.Op == "dial":
 		f.unsent = true
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
@@ -133,8 +140,11 @@ func (x *exchange) rareTransport(b *Backend, kind rarity) *http.Transport {
 	if kind == grpc {
 		slot = &b.rare.grpc
 	}
-	if *slot != nil {
+	if *slot != nil && (*slot).ResponseHeaderTimeout == x.patience {
 		return *slot
+	}
+	if *slot != nil {
+		(*slot).CloseIdleConnections() // the time limit has been changed
 	}
 	l := x.router.limits
 	t := &http.Transport{
