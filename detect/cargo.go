@@ -59,7 +59,11 @@ type cargoDependencies struct {
 
 // decodeTOML reads a TOML file into v. The error is a [*ParseError].
 func decodeTOML(file string, data []byte, v any) error {
-	_, err := toml.Decode(string(bytes.TrimPrefix(data, bom)), v)
+	data = bytes.TrimPrefix(data, bom)
+	if err := checkTOML(file, data, maxSigns); err != nil {
+		return err
+	}
+	_, err := toml.Decode(string(data), v)
 	if err == nil {
 		return nil
 	}

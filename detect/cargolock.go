@@ -113,7 +113,7 @@ func parseCargoLock(data []byte) ([]lockedCrate, error) {
 		Package  []lockedCrate     `toml:"package"`
 		Metadata map[string]string `toml:"metadata"` // checksums of version 1
 	}
-	if err := decodeTOML("Cargo.lock", data, &doc); err != nil {
+	if err := decodeLockTOML("Cargo.lock", data, &doc); err != nil {
 		return nil, err
 	}
 	for _, c := range doc.Package {

@@ -109,7 +109,7 @@ func (f *GleamFacts) manifest(t *tree, g gleamTOML) error {
 		return err
 	}
 	var m gleamManifest
-	if err := decodeTOML("manifest.toml", data, &m); err != nil {
+	if err := decodeLockTOML("manifest.toml", data, &m); err != nil {
 		return err
 	}
 	locked := map[string]bool{}

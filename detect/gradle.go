@@ -17,7 +17,22 @@ type gradleBuild struct {
 // sandboxFolder is the folder that apps are built in: Gradle calls a project without a name by its folder.
 const sandboxFolder = "source"
 
+// readGradleBuild reads the build of t, once: what claims it and what plans it ask alike.
 func readGradleBuild(t *tree) (*gradleBuild, error) {
+	if t.gradle == nil {
+		b, err := parseGradleBuild(t)
+		t.gradle = &gradleRead{b, err}
+	}
+	return t.gradle.build, t.gradle.err
+}
+
+// A gradleRead is what came of reading a build.
+type gradleRead struct {
+	build *gradleBuild
+	err   error
+}
+
+func parseGradleBuild(t *tree) (*gradleBuild, error) {
 	c, err := readCatalog(t)
 	if err != nil {
 		return nil, err

@@ -1,12 +1,9 @@
 package detect
 
 import (
-	"errors"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 // A gradleScript is what a build.gradle or build.gradle.kts declares, as far as it can be read without running it.
@@ -248,12 +245,8 @@ func readCatalog(t *tree) (gradleCatalog, error) {
 		Libraries map[string]any
 		Plugins   map[string]any
 	}
-	if err := toml.Unmarshal(b, &doc); err != nil {
-		line := 0
-		if pe, ok := errors.AsType[toml.ParseError](err); ok {
-			line = pe.Position.Line
-		}
-		return c, &ParseError{File: catalogFile, Line: line, Msg: err.Error()}
+	if err := decodeTOML(catalogFile, b, &doc); err != nil {
+		return c, err
 	}
 	for alias, v := range doc.Plugins {
 		id, version := catalogEntry(v, "id", doc.Versions)

@@ -110,7 +110,17 @@ func floods(n int) map[string]string {
 		"anchors":   "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: &d [*c,*c]\ne: &e [*d,*d]\nf: &f [*e,*e]\ng: [*f,*f]\n" + strings.Repeat("h: [*g]\n", 10),
 		"backslash": strings.Repeat("\\", n), "dollar": strings.Repeat("${", n), "requires": strings.Repeat("a>=1,", n), "nul": strings.Repeat("\x00", n),
 		"colons": strings.Repeat("a:\n ", n), "empty": "", "newlines": strings.Repeat("\n", 4*n), "equals": strings.Repeat("=", n), "hashes": strings.Repeat("#", n), "goes on": strings.Repeat("a\\\n", n),
+		"dots": strings.Repeat("a.", 8*n) + "a = 1", "inline": "a = " + strings.Repeat("{a = ", 8*n), "flow": "{" + strings.Repeat("a: b,", 2*n) + "}", "steps": steps(n / 40),
 	}
+}
+
+// steps are keys, each below the one before.
+func steps(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
 }
 
 // hostileFiles are the files that stacks read, each by one name.

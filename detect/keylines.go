@@ -192,7 +192,7 @@ func tomlString(text string, i int) int {
 // yamlKeyLine returns the line of the key at a path of YAML, 0 if it is not there.
 func yamlKeyLine(text []byte, keys []string) int {
 	var doc yaml.Node
-	if yaml.Unmarshal(text, &doc) != nil {
+	if decodeYAML("", text, &doc) != nil {
 		return 0
 	}
 	n, line := &doc, 0

@@ -130,9 +130,9 @@ type npmLockOld struct {
 
 // A platform says where a package is installed. Each is a word or a list of words.
 type platform struct {
-	OS   words `json:"os" yaml:"os"`
-	CPU  words `json:"cpu" yaml:"cpu"`
-	Libc words `json:"libc" yaml:"libc"`
+	OS   words `json:"os"`
+	CPU  words `json:"cpu"`
+	Libc words `json:"libc"`
 }
 
 type words []string

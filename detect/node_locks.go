@@ -37,7 +37,9 @@ func readYarnLock(file string, b []byte, facts *NodeFacts) error {
 		return nil
 	}
 	for line := range strings.Lines(string(bytes.TrimPrefix(b, bom))) {
-		n++
+		if n++; n > maxLockLines {
+			return &ParseError{File: file, Line: n, Msg: fmt.Sprintf("more than %d lines: no lock file has as many", maxLockLines)}
+		}
 		line = strings.TrimRight(line, "\r\n")
 		text := strings.TrimSpace(line)
 		indent := len(line) - len(strings.TrimLeft(line, " "))
@@ -77,26 +79,50 @@ func readYarnLock(file string, b []byte, facts *NodeFacts) error {
 // fetched as a whole, and yarn checks it.
 func readBerryLock(file string, b []byte, facts *NodeFacts) error {
 	facts.DevPackages = true
-	var doc map[string]struct {
-		Version    string `yaml:"version"`
-		Resolution string `yaml:"resolution"`
+	type locked struct {
+		version, resolution string
+		line                int
 	}
-	if err := decodeYAML(file, b, &doc); err != nil {
+	doc := map[string]locked{}
+	y := yamlLines{file: file, entry: func(keys []string, value string, line int) error {
+		q := doc[keys[0]]
+		switch {
+		case len(keys) == 1:
+			q.line = line
+		case len(keys) == 2 && keys[1] == "version":
+			q.version = yamlText(value)
+		case len(keys) == 2 && keys[1] == "resolution":
+			q.resolution = yamlText(value)
+		default:
+			return nil
+		}
+		doc[keys[0]] = q
+		return tooMany(file, line, len(doc))
+	}}
+	if err := y.walk(b); err != nil {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(doc)) {
 		if key == "__metadata" {
 			continue
 		}
-		name, from := cutBerry(doc[key].Resolution)
+		name, from := cutBerry(doc[key].resolution)
 		if name == "" {
-			return &ParseError{File: file, Msg: fmt.Sprintf("%s has no resolution: run yarn install and commit the lock file", clip(key))}
+			return &ParseError{File: file, Line: doc[key].line, Msg: fmt.Sprintf("%s has no resolution: run yarn install and commit the lock file", clip(key))}
 		}
 		if !strings.HasPrefix(from, "workspace:") {
-			facts.Tarballs = append(facts.Tarballs, Tarball{Name: name, Version: doc[key].Version})
+			facts.Tarballs = append(facts.Tarballs, Tarball{Name: name, Version: doc[key].version})
 		}
 	}
 	return nil
+}
+
+// tooMany refuses a lock file of more packages than any has.
+func tooMany(file string, line, n int) error {
+	if n <= maxLockedApps {
+		return nil
+	}
+	return &ParseError{File: file, Line: line, Msg: fmt.Sprintf("more than %d packages: no lock file has as many", maxLockedApps)}
 }
 
 // cutBerry splits @scope/name@npm:1.2.3 at the @ behind the name.
@@ -114,44 +140,84 @@ func cutBerry(resolution string) (name, from string) {
 // pnpmKey is how pnpm names a package: /name/1.2.3_peers (5), /name@1.2.3(peer@2) (6), name@1.2.3 (9).
 var pnpmKey = regexp.MustCompile(`^/?((?:@[^/]+/)?[^@/]+)[@/]([^(_]+)`)
 
+// A pnpmPackage is an entry of packages.
+type pnpmPackage struct {
+	integrity, tarball, kind string
+	requiresBuild            bool
+	platform
+}
+
+// set takes a field of the entry, or one of its resolution.
+func (q *pnpmPackage) set(keys []string, value string) {
+	if keys[0] == "resolution" && len(keys) == 1 {
+		for field := range strings.SplitSeq(strings.Trim(value, "{}"), ", ") {
+			k, v, _ := strings.Cut(field, ": ")
+			q.set([]string{keys[0], k}, v)
+		}
+		return
+	}
+	switch strings.Join(keys, ".") {
+	case "resolution.integrity":
+		q.integrity = yamlText(value)
+	case "resolution.tarball":
+		q.tarball = yamlText(value)
+	case "resolution.type":
+		q.kind = yamlText(value)
+	case "requiresBuild":
+		q.requiresBuild = value == "true"
+	case "os":
+		q.OS = flowWords(value)
+	case "cpu":
+		q.CPU = flowWords(value)
+	case "libc":
+		q.Libc = flowWords(value)
+	}
+}
+
 // readPnpmLock reads pnpm-lock.yaml, versions 5.4 to 9.
 func readPnpmLock(file string, b []byte, facts *NodeFacts) error {
 	facts.DevPackages = true
-	var doc struct {
-		LockfileVersion any `yaml:"lockfileVersion"`
-		Packages        map[string]struct {
-			Resolution struct {
-				Integrity, Tarball, Type, Directory string
-			} `yaml:"resolution"`
-			RequiresBuild bool `yaml:"requiresBuild"`
-			platform      `yaml:",inline"`
-		} `yaml:"packages"`
-	}
-	if err := decodeYAML(file, b, &doc); err != nil {
+	version, packages := "", map[string]*pnpmPackage{}
+	y := yamlLines{file: file, entry: func(keys []string, value string, line int) error {
+		switch {
+		case len(keys) == 1 && keys[0] == "lockfileVersion":
+			version = value
+		case keys[0] != "packages":
+		case len(keys) == 2 && value != "":
+			return &ParseError{File: file, Line: line, Msg: clip(keys[1]) + " is not as pnpm writes it: run pnpm install --lockfile-only and commit the file"}
+		case len(keys) == 2:
+			packages[keys[1]] = &pnpmPackage{}
+			return tooMany(file, line, len(packages))
+		case len(keys) > 2:
+			packages[keys[1]].set(keys[2:], value)
+		}
+		return nil
+	}}
+	if err := y.walk(b); err != nil {
 		return err
 	}
-	if doc.LockfileVersion == nil {
+	if version == "" {
 		return &ParseError{File: file, Line: 1, Msg: "no lockfileVersion: run pnpm install and commit the lock file"}
 	}
 	seen, written := map[string]bool{}, pnpmIntegrities(b)
-	for _, key := range slices.Sorted(maps.Keys(doc.Packages)) {
-		item := doc.Packages[key]
-		if item.Resolution.Type == "directory" || !item.runs() {
+	for _, key := range slices.Sorted(maps.Keys(packages)) {
+		item := packages[key]
+		if item.kind == "directory" || !item.runs() {
 			continue
 		}
 		id := pnpmKey.FindStringSubmatch(key)
-		if id == nil || item.Resolution.Integrity == "" {
-			return noIntegrity(file, key, item.Resolution.Type+item.Resolution.Tarball)
+		if id == nil || item.integrity == "" {
+			return noIntegrity(file, key, item.kind+item.tarball)
 		}
 		// The flake reads the file line by line, as pnpm writes it.
-		if !written[item.Resolution.Integrity] {
+		if !written[item.integrity] {
 			return &ParseError{File: file, Msg: clip(key) + " is not as pnpm writes it: run pnpm install --lockfile-only and commit the file"}
 		}
 		if name := id[1] + "@" + id[2]; !seen[name] {
 			seen[name] = true
-			facts.Tarballs = append(facts.Tarballs, Tarball{Name: id[1], Version: id[2], URL: item.Resolution.Tarball, Integrity: item.Resolution.Integrity})
+			facts.Tarballs = append(facts.Tarballs, Tarball{Name: id[1], Version: id[2], URL: item.tarball, Integrity: item.integrity})
 		}
-		facts.InstallScripts = facts.InstallScripts || item.RequiresBuild && !compiledElsewhere(id[1])
+		facts.InstallScripts = facts.InstallScripts || item.requiresBuild && !compiledElsewhere(id[1])
 	}
 	return nil
 }

@@ -72,7 +72,10 @@ func TestNode_BadLocks(t *testing.T) {
 		{"pnpm-lock.yaml", "a:\n\t- b", "pnpm-lock.yaml:2"},
 		{"pnpm-lock.yaml", "packages: {}", "no lockfileVersion"},
 		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1.0.0: {resolution: {integrity: x}}\n", "not as pnpm writes it"},
-		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1.0.0: {resolution: {type: git}}\n", "git dependencies"},
+		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {type: git}\n", "git dependencies"},
+		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution:\n      integrity: x\n", "not as pnpm writes it"},
+		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  ? a@1.0.0\n  : resolution: {integrity: x}\n", "not as pnpm writes it"},
+		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\nnonsense\n", "pnpm-lock.yaml:2"},
 		{"bun.lock", "{,", "bun.lock:1"},
 		{"bun.lock", "{\"lockfileVersion\":1,\"packages\":{\"a\":[\"a@git\"]}}", "without integrity"},
 	} {

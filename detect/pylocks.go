@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 
 	"hop3/detect/internal/pypi"
 )
@@ -85,6 +82,9 @@ func readLocked(parse func([]byte) (pypi.Lock, error)) func(*tree, *Plan, string
 	return func(t *tree, p *Plan, file string) error {
 		b, err := t.read(file)
 		if err != nil {
+			return err
+		}
+		if err := checkTOML(file, b, maxLockSigns); err != nil {
 			return err
 		}
 		f := p.Python
@@ -192,7 +192,7 @@ type pipfile struct {
 
 func pipfilePython(t *tree) string {
 	var doc pipfile
-	_ = toml.Unmarshal(t.source("Pipfile"), &doc) // a broken one names no version; its reader says so
+	_ = decodeTOML("Pipfile", t.source("Pipfile"), &doc) // a broken one names no version; its reader says so
 	return cmp.Or(doc.Requires.Full, doc.Requires.Version)
 }
 
@@ -207,12 +207,8 @@ func readPipfile(t *tree, p *Plan, file string) error {
 
 func pipfileRequirements(t *tree) ([]Requirement, error) {
 	var doc pipfile
-	err := toml.Unmarshal(t.source("Pipfile"), &doc)
-	if pe, ok := errors.AsType[toml.ParseError](err); ok {
-		return nil, &ParseError{File: "Pipfile", Line: pe.Position.Line, Msg: pe.Message}
-	}
-	if err != nil {
-		return nil, &ParseError{File: "Pipfile", Msg: err.Error()}
+	if err := decodeTOML("Pipfile", t.source("Pipfile"), &doc); err != nil {
+		return nil, err
 	}
 	var list []Requirement
 	for _, name := range sortedKeys(doc.Packages) {
@@ -246,8 +242,8 @@ func readPipenv(t *tree, p *Plan, file string) error {
 	var doc struct {
 		Default map[string]pipenvPackage `json:"default"`
 	}
-	if err := json.Unmarshal(b, &doc); err != nil {
-		return &ParseError{File: file, Msg: err.Error()}
+	if err := decodeJSON(file, b, &doc); err != nil {
+		return err
 	}
 	f := p.Python
 	f.Files, f.Hashed = []string{file}, len(doc.Default) > 0

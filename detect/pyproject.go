@@ -1,13 +1,10 @@
 package detect
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 
 	"hop3/detect/internal/pypi"
 )
@@ -47,14 +44,7 @@ func readPyproject(t *tree, file string) (pyproject, error) {
 		return doc, err
 	}
 	doc.lines = strings.Split(string(b), "\n")
-	err = toml.Unmarshal(b, &doc)
-	if pe, ok := errors.AsType[toml.ParseError](err); ok {
-		return doc, &ParseError{File: file, Line: pe.Position.Line, Msg: pe.Message}
-	}
-	if err != nil {
-		return doc, &ParseError{File: file, Msg: err.Error()}
-	}
-	return doc, nil
+	return doc, decodeTOML(file, b, &doc)
 }
 
 // requirements are what the project itself asks for, by [project] or by Poetry.

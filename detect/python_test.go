@@ -107,7 +107,7 @@ func TestPython_Packages(t *testing.T) {
 	}{
 		"stale uv":                   {"uv.lock is out of step with pyproject.toml:4: bottle>=1 is asked for, 0.13.2 is locked", []string{"pyproject.toml", strings.Replace(project, "0.13", "1", 1), "uv.lock", uv, "main.py", ""}},
 		"not locked":                 {"uv.lock is out of step with pyproject.toml:4: flask is not locked", []string{"pyproject.toml", strings.Replace(project, "bottle>=0.13", "flask", 1), "uv.lock", uv, "main.py", ""}},
-		"broken uv":                  {"uv.lock:3: ", []string{"pyproject.toml", project, "uv.lock", "version = 1\n[[package\n", "main.py", ""}},
+		"broken uv":                  {"uv.lock:2: ", []string{"pyproject.toml", project, "uv.lock", "version = 1\n[[package\n", "main.py", ""}},
 		"broken project":             {"pyproject.toml:2: ", []string{"pyproject.toml", "[project\n", "main.py", ""}},
 		"stale pipenv":               {"Pipfile.lock is out of step with Pipfile:2: bottle==0.13.2 is asked for, 0.12 is locked", []string{"Pipfile", "[packages]\nbottle = \"==0.13.2\"\n", "Pipfile.lock", `{"default":{"bottle":{"version":"==0.12","hashes":[]}}}`, "main.py", ""}},
 		"a folder that is not there": {"requirements.txt:1: lib is no folder of the tree", []string{"requirements.txt", "-e ./lib\n", "main.py", ""}},

@@ -141,6 +141,8 @@ type requirementLine struct {
 	line       int
 }
 
+const maxRequirements = 5000 // of one file; the longest seen have 600
+
 // parseRequirements reads one file: comments, continued lines, -r and -c, --hash, packages of the tree. Index options are
 // left to pip; what is in version control is an [*UnsupportedError].
 func parseRequirements(file string, data []byte) ([]requirementLine, error) {
@@ -169,7 +171,9 @@ func parseRequirements(file string, data []byte) ([]requirementLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, l)
+		if list = append(list, l); len(list) > maxRequirements {
+			return nil, &ParseError{File: file, Line: start, Msg: fmt.Sprintf("more than %d requirements: no app has as many", maxRequirements)}
+		}
 	}
 	return list, nil
 }

@@ -32,8 +32,8 @@ func readStaticfile(t *tree) (staticfile, error) {
 		return s, err
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return s, &ParseError{File: "Staticfile", Msg: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if err := decodeYAML("Staticfile", b, &doc); err != nil {
+		return s, err
 	}
 	if len(doc.Content) == 0 {
 		return s, nil // an empty one only says that this is a static site

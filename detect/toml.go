@@ -171,6 +171,9 @@ func later() []string {
 // parseTOML decodes hop3.toml strictly: an unknown key is a [*ParseError] that names it, its line and the nearest known one.
 // unused are the keys of later that it holds.
 func parseTOML(data []byte) (f tomlFile, unused []string, err error) {
+	if err := checkTOML("hop3.toml", data, maxSigns); err != nil {
+		return f, nil, err
+	}
 	md, err := toml.Decode(string(data), &f)
 	if err != nil {
 		return f, nil, tomlError(data, err)

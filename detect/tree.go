@@ -15,7 +15,10 @@ import (
 const (
 	maxEntries = 120_000   // files and folders that are listed; a pushed node_modules stays out of it (skipDir)
 	maxDepth   = 16        // folders below the root: real source trees rarely pass 10
-	maxFile    = 16 << 20  // a manifest; the largest lock files seen have 5 MB
+	maxFile    = 16 << 20  // any other: the digest of what decides about packages is made of it
+	maxNpmLock = 10 << 20  // package-lock.json; the largest seen have 5 MB
+	maxPip     = 3 << 19   // requirements.txt; 400 packages with their hashes have 1 MB
+	maxLock    = 4 << 20   // a lock file; the largest seen, of pnpm and uv, have 2 MB
 	maxWritten = 256 << 10 // a manifest that people write, or the file that a program starts from; what parsers of this package read
 	maxMod     = 96 << 10  // a go.mod or go.work; the longest seen have 80 KB, and each line may be an error to report
 	maxSource  = 1 << 20   // a source file that is read for its imports; generated ones are large
@@ -29,6 +32,7 @@ type tree struct {
 	order     []string            // files, sorted
 	byDir     map[string][]string // files by folder, sorted
 	truncated bool
+	gradle    *gradleRead // once it was read
 }
 
 func load(fsys fs.FS) (*tree, error) {
@@ -170,13 +174,25 @@ func most(name string) int {
 	base := path.Base(name)
 	switch {
 	case strings.HasPrefix(base, "requirements"): // with hashes it is a lock file
-		return maxFile
+		return maxPip
+	case base == "pubspec.lock" || base == "shard.lock" || base == "stack.yaml":
+		return maxWritten
+	case base == "package-lock.json":
+		return maxNpmLock
+	case slices.Contains(lockFiles(), base):
+		return maxLock
 	case base == "go.mod" || base == "go.work":
 		return maxMod
 	case slices.Contains(manifests(), base), slices.Contains([]string{".cabal", ".rockspec", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx"}, path.Ext(base)):
 		return maxWritten
 	}
 	return maxFile
+}
+
+// lockFiles are those that are parsed, but for npm's.
+func lockFiles() []string {
+	return []string{"yarn.lock", "pnpm-lock.yaml", "bun.lock", "deno.lock", "uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock", "Cargo.lock",
+		"Gemfile.lock", "composer.lock", "mix.lock", "manifest.toml", "Package.resolved", "renv.lock", "cpanfile.snapshot", "packages.lock.json"}
 }
 
 // read returns a file's content. It is an error if the file is larger than its kind ever is; fs.ErrNotExist if it is not there.
@@ -190,10 +206,14 @@ func (t *tree) read(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	limit := most(name)
-	b, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err != nil {
+	var buf bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		buf.Grow(int(min(info.Size(), int64(limit))) + bytes.MinRead)
+	}
+	if _, err := buf.ReadFrom(io.LimitReader(f, int64(limit)+1)); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	b := buf.Bytes()
 	if len(b) > limit {
 		return nil, &ParseError{File: name, Msg: fmt.Sprintf("larger than %d KiB", limit>>10)}
 	}

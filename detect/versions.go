@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 // A request is a version that a file asks for.
@@ -71,7 +69,7 @@ func polyglot(t *tree, names ...string) []request {
 		var doc struct {
 			Tools map[string]any `toml:"tools"`
 		}
-		if b := t.source(file); b == nil || toml.Unmarshal(b, &doc) != nil {
+		if b := t.source(file); b == nil || decodeTOML(file, b, &doc) != nil {
 			continue
 		}
 		for _, n := range names {

@@ -13,6 +13,9 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line ([0
 
 // decodeYAML reads a YAML file into v. The error is a [*ParseError].
 func decodeYAML(file string, data []byte, v any) error {
+	if err := checkYAML(file, data); err != nil {
+		return err
+	}
 	err := yaml.Unmarshal(bytes.TrimPrefix(data, bom), v)
 	if err == nil {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 )
 
 type uvLock struct {
@@ -138,8 +138,9 @@ func sha256Of(hash string) string {
 // decode reads TOML. The error is a [*SyntaxError].
 func decode(data []byte, doc any) error {
 	err := toml.Unmarshal(data, doc)
-	if pe, ok := err.(toml.ParseError); ok {
-		return &SyntaxError{Line: pe.Position.Line, Msg: pe.Message}
+	if de, ok := err.(*toml.DecodeError); ok {
+		line, _ := de.Position()
+		return &SyntaxError{Line: line, Msg: strings.TrimPrefix(de.Error(), "toml: ")}
 	}
 	if err != nil {
 		return &SyntaxError{Msg: err.Error()}
