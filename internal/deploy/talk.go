@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"hop3/procman"
 )
 
 // A Talk writes what the pusher sees, in the shape of PRODUCT.md section 3:
@@ -106,16 +108,24 @@ func (t *Talk) line(prefix, format string, a ...any) {
 // Lines returns a writer whose lines appear below the step, with label before
 // each. Close writes a last line that has no end.
 func (t *Talk) Lines(label string) io.WriteCloser {
-	return &liner{emit: func(line string) { t.Line("%s%s", label, line) }}
+	return &liner{emit: func(line string) { t.Line("%s%s", label, line) }, uncut: t.uncut}
+}
+
+// uncut says how much of a line that is too long can be written before the rest of it.
+func (t *Talk) uncut(b []byte) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return procman.Uncut(t.values, b)
 }
 
 // maxLine bounds a line of output that never ends.
 const maxLine = 16 << 10
 
 type liner struct {
-	mu   sync.Mutex
-	buf  []byte
-	emit func(string)
+	mu    sync.Mutex
+	buf   []byte
+	emit  func(string)
+	uncut func([]byte) int
 }
 
 func (l *liner) Write(p []byte) (int, error) {
@@ -125,7 +135,10 @@ func (l *liner) Write(p []byte) (int, error) {
 	for {
 		i := bytes.IndexByte(l.buf, '\n')
 		if i < 0 && len(l.buf) >= maxLine {
-			i = maxLine - 1
+			i = l.uncut(l.buf[:maxLine]) - 1
+			if i < 0 { // a secret that is larger than a line may be
+				i = maxLine - 1
+			}
 		}
 		if i < 0 {
 			return len(p), nil

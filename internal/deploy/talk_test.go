@@ -45,3 +45,20 @@ func TestTalk_LineWithoutEndIsCut(t *testing.T) {
 		t.Errorf("%d lines out of 5 times the limit", n)
 	}
 }
+
+// A line that is cut shows no part of a secret, wherever the cut and the writes come.
+func TestTalk_CutsNoSecret(t *testing.T) {
+	const secret = "canary-1234567890"
+	for before := maxLine - len(secret) - 2; before < maxLine+2; before++ {
+		var b strings.Builder
+		talk := NewTalk(&b)
+		talk.Hide(map[string]string{"A": secret, "B": "xxxxxxxxcanary"}) // begins where the other ends
+		w := talk.Lines("")
+		for _, part := range []string{strings.Repeat("-", before) + secret[:4], secret[4:9], secret[9:] + "-end\n"} {
+			fmt.Fprint(w, part)
+		}
+		if out := b.String(); strings.Contains(strings.ReplaceAll(out, "\n       ", ""), "canary") || strings.Contains(out, "7890") || !strings.HasSuffix(out, "-end\n") {
+			t.Errorf("%d bytes before it: %.60q", before, out[max(0, len(out)-60):])
+		}
+	}
+}

@@ -17,7 +17,9 @@ const flushAfter = 200 * time.Millisecond
 type stream struct {
 	kind    byte
 	emit    func(at time.Time, kind byte, partial bool, text []byte)
+	masked  []string // texts that no record may have a part of
 	pending []byte
+	held    int       // bytes of pending that wait for more, however long that takes
 	since   time.Time // when the first byte of pending came
 	open    bool      // a piece of the current line was emitted
 
@@ -38,7 +40,7 @@ func (s *stream) feed(at time.Time, b []byte) {
 		s.add(at, part)
 		if ends {
 			s.emit(at, s.kind, false, s.pending)
-			s.pending, s.open = s.pending[:0], false
+			s.pending, s.held, s.open = s.pending[:0], 0, false
 		}
 	}
 }
@@ -52,18 +54,40 @@ func (s *stream) add(at time.Time, part []byte) {
 		n := MaxText - len(s.pending)
 		s.pending = append(s.pending, part[:n]...)
 		part = part[n:]
-		s.flush(at)
+		s.flush(at, false)
 	}
 	s.pending = append(s.pending, part...)
 }
 
-// flush emits what is there of a line that goes on.
-func (s *stream) flush(at time.Time) {
-	if len(s.pending) == 0 {
-		return
+// flush emits what is there of a line that goes on. What may be the beginning of a masked text waits, unless this is the end
+// or there is no room for more.
+func (s *stream) flush(at time.Time, end bool) {
+	n := Uncut(s.masked, s.pending)
+	if end || n == 0 && len(s.pending) == MaxText {
+		n = len(s.pending)
 	}
-	s.emit(at, s.kind, true, s.pending)
-	s.pending, s.open, s.since = s.pending[:0], true, at
+	if n > 0 {
+		s.emit(at, s.kind, true, s.pending[:n])
+		s.pending, s.open, s.since = append(s.pending[:0], s.pending[n:]...), true, at
+	}
+	s.held = len(s.pending)
+}
+
+// Uncut says how much of b can be parted from what follows so that none of the texts is cut in two.
+func Uncut(texts []string, b []byte) int {
+	cut := len(b)
+	for again := true; again; {
+		again = false
+		for _, t := range texts {
+			for from := max(0, cut-len(t)+1); from < cut; from++ {
+				if n := min(len(b)-from, len(t)); string(b[from:from+n]) == t[:n] {
+					cut, again = from, true
+					break
+				}
+			}
+		}
+	}
+	return cut
 }
 
 // pump reads the pipe until its last writer is gone, or until s.end.
@@ -78,16 +102,16 @@ func (s *stream) pump(r *os.File) error {
 		s.feed(time.Now(), buf[:n])
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			s.flush(time.Now())
+			s.flush(time.Now(), false)
 		case err == io.EOF:
-			s.flush(time.Now())
+			s.flush(time.Now(), true)
 			return nil
 		case err != nil:
-			s.flush(time.Now())
+			s.flush(time.Now(), true)
 			return err
 		}
 		if last {
-			s.flush(time.Now())
+			s.flush(time.Now(), true)
 			return nil
 		}
 	}
@@ -99,7 +123,7 @@ func (s *stream) setDeadline(r *os.File) (last bool, err error) {
 	for {
 		end := s.end.Load()
 		deadline := time.Time{}
-		if len(s.pending) > 0 {
+		if len(s.pending) > s.held {
 			deadline = s.since.Add(flushAfter)
 		}
 		if end != 0 {

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,5 +25,27 @@ func TestStream_EndsWithPipeHeldOpen(t *testing.T) {
 	s.finishBy(r, time.Now())
 	if err := <-ended; err != nil || string(got) != "onetwo" {
 		t.Errorf("got %q: %v", got, err)
+	}
+}
+
+// TestStream_HoldsSecretsTogether writes a secret in pieces, with pauses, and across the end of a record.
+func TestStream_HoldsSecretsTogether(t *testing.T) {
+	for name, parts := range map[string][]string{
+		"paused": {"x cana", "", "ry-12", "", "34 y\n"},
+		"long":   {strings.Repeat("-", MaxText-5) + "canary-1234\n"},
+		"prompt": {"password: ", ""},
+	} {
+		var got []string
+		s := &stream{masked: []string{"canary-1234"}, emit: func(_ time.Time, _ byte, _ bool, text []byte) { got = append(got, string(text)) }}
+		for _, p := range parts {
+			s.feed(time.Now(), []byte(p))
+			if p == "" { // so long nothing came
+				s.flush(time.Now(), false)
+			}
+		}
+		all := strings.Join(got, "\n")
+		if name == "prompt" && all != "password: " || name != "prompt" && !strings.Contains(all, "canary-1234") {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }

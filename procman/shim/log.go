@@ -23,8 +23,9 @@ type log struct {
 	file    *logFile
 	readers sync.WaitGroup
 	pipes   []pipeStream
-	masked  *strings.Replacer
-	written chan struct{} // closed when the writer has ended
+	texts   []string          // that are masked
+	masked  *strings.Replacer // them
+	written chan struct{}     // closed when the writer has ended
 
 	wake chan struct{} // something to write, or closing
 	room chan struct{} // the queue was emptied
@@ -47,7 +48,7 @@ type pipeStream struct {
 func openLog(dir *os.File, p payload) (*log, error) {
 	f := &logFile{dir: dir, name: p.LogName, limits: p.Log.withDefaults()}
 	l := &log{
-		process: p.Process, release: p.Release, file: f, masked: mask(p.Masked),
+		process: p.Process, release: p.Release, file: f, texts: p.Masked, masked: mask(p.Masked),
 		written: make(chan struct{}), wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	if err := f.open(); err != nil {
@@ -76,7 +77,7 @@ func (l *log) pipe(kind byte) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make pipe: %w", err)
 	}
-	s := &stream{kind: kind, emit: l.emit}
+	s := &stream{kind: kind, emit: l.emit, masked: l.texts}
 	l.pipes = append(l.pipes, pipeStream{r, s})
 	l.readers.Go(func() {
 		if err := s.pump(r); err != nil {

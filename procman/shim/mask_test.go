@@ -18,3 +18,18 @@ func TestLog_KeepsNoSecret(t *testing.T) {
 		t.Errorf("log = %.100q", got)
 	}
 }
+
+// TestUncut holds each way to part a text against looking for it in both parts.
+func TestUncut(t *testing.T) {
+	texts := []string{"abcdef", "defghi", "aab"}
+	for _, c := range []struct {
+		text string
+		want int
+	}{
+		{"", 0}, {"xyz", 3}, {"xyzabc", 3}, {"abcdef", 0}, {"-abcdef-", 8}, {"abcdefg", 0}, {"--defgh", 2}, {"aa", 0}, {"aaab-", 5}, {"abcdefghi", 9}, {"abcdefghiabc", 9},
+	} {
+		if got := shim.Uncut(texts, []byte(c.text)); got != c.want {
+			t.Errorf("Uncut(%q) = %d, want %d", c.text, got, c.want)
+		}
+	}
+}
