@@ -21,11 +21,14 @@ type scenario struct {
 	path string
 	tls  bool
 	h2   bool
+	body int // of each request, in bytes
 }
 
 var scenarios = []scenario{
 	{name: "100 B", path: "/"},
 	{name: "64 KB", path: "/64k"},
+	{name: "100 B, chunked", path: "/chunked"},
+	{name: "64 KB upload", path: "/", body: 64 << 10},
 	{name: "100 B, TLS, HTTP/1.1", path: "/", tls: true},
 	{name: "100 B, TLS, HTTP/2", path: "/", tls: true, h2: true},
 }
@@ -53,6 +56,14 @@ type sample struct {
 func (b *bench) measure(ctx context.Context, p *proxyUnderTest, s scenario, d time.Duration) (sample, error) {
 	seconds := strconv.Itoa(max(1, int(d.Seconds())))
 	argv := []string{"-c", loadCore, "wrk", "-t1", "-c64", "-d" + seconds + "s", "--latency", s.url(p)}
+	if s.body > 0 {
+		script := filepath.Join(b.dir, "upload.lua")
+		text := fmt.Sprintf("wrk.method = \"POST\"\nwrk.body = string.rep(\"x\", %d)\n", s.body)
+		if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+			return sample{}, fmt.Errorf("write script: %w", err)
+		}
+		argv = append(argv, "-s", script)
+	}
 	if s.h2 {
 		argv = []string{"-c", loadCore, "h2load", "-t1", "-c16", "-m8", "-D" + seconds, s.url(p)}
 	}

@@ -93,7 +93,7 @@ const nginxConf = `daemon off; worker_processes 1; pid DIR/pid; error_log stderr
 events { worker_connections 4096; }
 http {
   access_log off; client_body_temp_path DIR/b; proxy_temp_path DIR/p; fastcgi_temp_path DIR/f; uwsgi_temp_path DIR/u; scgi_temp_path DIR/s;
-  keepalive_requests 100000000; tcp_nodelay on; proxy_max_temp_file_size 0; proxy_buffers 16 16k; ssl_session_cache shared:s:10m;
+  keepalive_requests 100000000; tcp_nodelay on; proxy_max_temp_file_size 0; proxy_buffers 16 16k; client_body_buffer_size 128k; ssl_session_cache shared:s:10m;
   upstream app { server APP; keepalive 512; keepalive_requests 100000000; }
   server {
     listen HTTPADDR reuseport; listen HTTPSADDR ssl http2 reuseport; http2_max_requests 100000000;

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,8 +20,8 @@ import (
 // appHead is the longest request head that the app reads.
 const appHead = 8 << 10
 
-// serveApp answers /64k with so many bytes and everything else with 100, as
-// cheaply as it can: app ADDR.
+// serveApp answers /64k with so many bytes, /chunked with 100 in a chunk and
+// everything else with 100, as cheaply as it can: app ADDR.
 func serveApp(args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: routerbench app ADDR")
@@ -28,13 +30,13 @@ func serveApp(args []string) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	small, large := answer(100), answer(64<<10)
+	a := answers{small: answer(100), large: answer(64 << 10), chunked: chunked(100)}
 	for {
 		c, err := l.Accept()
 		if err != nil {
 			return fmt.Errorf("accept: %w", err)
 		}
-		go answerAll(c, small, large)
+		go a.serve(c)
 	}
 }
 
@@ -42,25 +44,41 @@ func answer(size int) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size))
 }
 
-func answerAll(c net.Conn, small, large []byte) {
+func chunked(size int) []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", size, strings.Repeat("x", size))
+}
+
+// answers are what the app has to say.
+type answers struct{ small, large, chunked []byte }
+
+// serve answers all requests of a connection.
+func (a answers) serve(c net.Conn) {
 	defer c.Close()
-	buf := make([]byte, appHead)
-	n := 0
+	br := bufio.NewReaderSize(c, appHead)
 	for {
-		m, err := c.Read(buf[n:])
-		if err != nil {
+		res, length := a.small, 0
+		for first := true; ; first = false {
+			line, err := br.ReadSlice('\n')
+			if err != nil {
+				return
+			}
+			if len(line) == len("\r\n") {
+				break
+			}
+			switch {
+			case first && bytes.HasPrefix(line, []byte("GET /64k ")):
+				res = a.large
+			case first && bytes.HasPrefix(line, []byte("GET /chunked ")):
+				res = a.chunked
+			case line[0]|0x20 == 'c' && bytes.HasPrefix(bytes.ToLower(line), []byte("content-length: ")):
+				if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len("content-length: "):]))); err != nil {
+					return
+				}
+			}
+		}
+		if _, err := br.Discard(length); err != nil {
 			return
 		}
-		n += m
-		end := bytes.Index(buf[:n], []byte("\r\n\r\n"))
-		if end < 0 {
-			continue
-		}
-		res := small
-		if bytes.HasPrefix(buf, []byte("GET /64k ")) {
-			res = large
-		}
-		n = copy(buf, buf[end+4:n])
 		if _, err := c.Write(res); err != nil {
 			return
 		}
