@@ -34,7 +34,7 @@ func TestReference(t *testing.T) {
 			t.Errorf("%s: the table lacks a line, an example or flags: %+v", e.Name, e)
 		}
 	}
-	files := map[string][]byte{"man/hop3.1": b.Roff(command.Exits())}
+	files := map[string][]byte{"man/hop3.1": b.Roff(command.Exits()), "matrices.md": matrices()}
 	page, err := os.ReadFile(docs + "commands.md")
 	if err != nil {
 		t.Fatal(err)
