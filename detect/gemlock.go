@@ -16,9 +16,11 @@ type LockedGem struct {
 	Remote   string // the server, or the folder or repository
 	SHA256   string // hex; "" where the lock file has none
 
-	source string // "GEM", "PATH", "GIT"
-	needs  []string
-	line   int
+	source     string // "GEM", "PATH", "GIT"
+	revision   string // of a repository
+	submodules bool
+	needs      []string
+	line       int
 }
 
 // gemLock is Gemfile.lock.
@@ -44,7 +46,7 @@ type lockReader struct {
 	file    string
 	out     gemLock
 	section string
-	remote  string
+	head    LockedGem         // what the section says of all its gems
 	sums    map[string]string // by NAME (VERSION)
 }
 
@@ -81,7 +83,7 @@ func (r *lockReader) line(l string, n int) error {
 	case strings.HasPrefix(l, "<<<<<<<"), strings.HasPrefix(l, "======="), strings.HasPrefix(l, ">>>>>>>"), strings.HasPrefix(l, "|||||||"):
 		return r.fail(n, "merge marker: run bundle lock and commit the result")
 	case indent == 0:
-		r.section, r.remote = text, ""
+		r.section, r.head = text, LockedGem{source: text}
 		return nil
 	}
 	switch r.section {
@@ -115,8 +117,14 @@ func (r *lockReader) fail(n int, msg string) error {
 func (r *lockReader) source(indent int, text string, n int) error {
 	switch indent {
 	case 2:
-		if v, ok := strings.CutPrefix(text, "remote: "); ok && r.remote == "" {
-			r.remote = v // of several, the first is asked first
+		key, v, _ := strings.Cut(text, ": ")
+		switch {
+		case key == "remote" && r.head.Remote == "":
+			r.head.Remote = v // of several, the first is asked first
+		case key == "revision":
+			r.head.revision = v
+		case key == "submodules":
+			r.head.submodules = v == "true"
 		}
 	case 4:
 		m := lockSpec.FindStringSubmatch(text)
@@ -127,7 +135,9 @@ func (r *lockReader) source(indent int, text string, n int) error {
 		if v == nil {
 			return r.fail(n, "no version: "+m[2])
 		}
-		r.out.gems = append(r.out.gems, LockedGem{Name: m[1], Version: v[1], Platform: v[2], Remote: r.remote, source: r.section, line: n})
+		g := r.head
+		g.Name, g.Version, g.Platform, g.line = m[1], v[1], v[2], n
+		r.out.gems = append(r.out.gems, g)
 	case 6:
 		m := lockNeed.FindStringSubmatch(text)
 		if m == nil || len(r.out.gems) == 0 {

@@ -22,6 +22,7 @@ type RubyFacts struct {
 	Checksums   bool        // the lock file has a SHA-256 of every gem that is fetched
 	Server      string      // where all gems are from, "" where there are several
 	Vendored    bool        // vendor/cache holds every gem that would be fetched
+	Git         []GitSource // repositories that gems come from, unless they are vendored
 	RubyLine    int         // the Gemfile's line that asks for one patch of Ruby only, 0 if none does
 	AddPlatform bool        // the lock file is for other systems, and its plain gems will do
 	Precompile  string      // what makes a Rails app's assets, or a site
@@ -187,8 +188,12 @@ func (f *RubyFacts) locked(t *tree, p *Plan, gf gemfile, lock gemLock) error {
 		if g.source == "PATH" {
 			continue
 		}
+		if g.source == "GIT" {
+			f.Vendored = f.Vendored && t.dirs["vendor/cache/"+g.checkout()]
+			continue
+		}
 		f.Checksums = f.Checksums && g.SHA256 != ""
-		f.Vendored = f.Vendored && (g.source == "GIT" || !g.runs() || t.has("vendor/cache/"+g.Name+"-"+g.full()+".gem"))
+		f.Vendored = f.Vendored && (!g.runs() || t.has("vendor/cache/"+g.Name+"-"+g.full()+".gem"))
 	}
 	f.Vendored = f.Vendored && slices.ContainsFunc(f.Locked, func(g LockedGem) bool { return g.source != "PATH" })
 	for _, g := range f.Locked {
@@ -204,13 +209,32 @@ func (f *RubyFacts) locked(t *tree, p *Plan, gf gemfile, lock gemLock) error {
 	}
 	slices.Sort(f.Skipped)
 	f.Skipped = slices.Compact(f.Skipped)
+	return f.repositories()
+}
+
+// repositories lists what is fetched by git.
+func (f *RubyFacts) repositories() error {
 	for _, g := range f.Locked {
-		if g.source == "GIT" && !f.Vendored {
-			return &UnsupportedError{What: "the gem " + clip(g.Name) + " of a git repository", Evidence: fmt.Sprintf("%s:%d", f.Lock, g.line),
-				Fix: "commit vendor/cache: bundle config set cache_all true && bundle cache"}
+		if g.source != "GIT" || f.Vendored {
+			continue
+		}
+		src, err := gitSource(g.Remote, g.revision)
+		if err != nil {
+			return &UnsupportedError{What: fmt.Sprintf("the gem %s of a git repository: %v", clip(g.Name), err), Evidence: fmt.Sprintf("%s:%d", f.Lock, g.line),
+				Fix: "take it from an https:// address that needs no password, or commit vendor/cache: bundle config set cache_all true && bundle cache"}
+		}
+		src.Name, src.Submodules = g.checkout(), g.submodules
+		if !slices.Contains(f.Git, src) { // one repository may hold several gems
+			f.Git = append(f.Git, src)
 		}
 	}
 	return nil
+}
+
+// checkout is the folder that Bundler keeps a gem's repository in.
+func (g LockedGem) checkout() string {
+	const shown = 12 // digits of the commit
+	return strings.TrimSuffix(path.Base(g.Remote), ".git") + "-" + g.revision[:min(len(g.revision), shown)]
 }
 
 // runs reports whether Bundler installs the gem on Linux with glibc.

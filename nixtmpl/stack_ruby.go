@@ -19,6 +19,7 @@ type rubyView struct {
 	Server  string // of every gem
 	Adapt   string // what is changed in Gemfile and lock file, "" for nothing
 	Bundle  bool   // there is a Gemfile
+	Clones  string // repositories, one a line
 	From    string // what says which gems
 }
 
@@ -86,12 +87,13 @@ func resolveRuby(p detect.Plan, o RenderOptions, r *Resolution) error {
 	return nil
 }
 
-// gemsFrom says how the gems of a lock file come: one by one where it has all hashes and one server.
+// gemsFrom says how the gems of a lock file come: one by one where it has all hashes and one server. A commit is no hash of
+// what is fetched; Bundler checks the hashes of the other gems then.
 func gemsFrom(f *detect.RubyFacts) string {
 	switch {
 	case f.Vendored:
 		return "vendored"
-	case f.Checksums && f.Server != "":
+	case f.Checksums && f.Server != "" && len(f.Git) == 0:
 		return "locked"
 	}
 	return "found"
@@ -169,6 +171,10 @@ func viewRuby(p detect.Plan, r Resolution, v *view) {
 	s.Attrs = wantedGems(f)
 	if r.Template == "ruby/bundle" {
 		s.Gems = gemsFrom(f)
+	}
+	for _, g := range f.Git {
+		modules := map[bool]string{true: "submodules", false: "no"}[g.Submodules]
+		s.Clones += strings.Join([]string{g.Name, g.Commit, modules, g.URL}, " ") + "\n"
 	}
 	v.BuildStep = f.Precompile != "" || v.Build != ""
 	v.Stack = s
