@@ -203,6 +203,7 @@ func TestClose_LeavesAppsAloneForTheNext(t *testing.T) {
 func TestAdopt_AnAppThatDoesNotStartIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	r := w.release("web: web", "worker: once mark")
+	r.Processes[1].Health = []Health{{Listening: true}} // its end is no sooner and no later than that
 	if err := w.sup.Adopt(t.Context(), r); err == nil {
 		t.Error("no error for the worker")
 	}

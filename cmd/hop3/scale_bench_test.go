@@ -24,7 +24,8 @@ import (
 )
 
 // BenchmarkAdopt kills a server with -9 that has many apps of one process each and starts it again. It reports how long it
-// takes until it is ready (ready-ms) and until every app has answered (all-ms); what the server holds resident then
+// takes until it is ready (ready-ms) and until every app has answered (all-ms), and how much of the processor the server has
+// used by then (cpu-ms), which neighbours on the machine change least; what the server holds resident then
 // (server-MB) and uses idle (idle-cpu-%), what each instance costs beside its app (MB/shim), and, for comparison, how long the
 // start of all from nothing took (boot-ms).
 func BenchmarkAdopt(b *testing.B) {
@@ -36,6 +37,7 @@ func BenchmarkAdopt(b *testing.B) {
 			w.askAll(b)
 			boot := time.Since(begun)
 			var ready, all time.Duration
+			used := 0
 			for b.Loop() {
 				pids := w.apps(b)
 				w.kill(b)
@@ -44,6 +46,7 @@ func BenchmarkAdopt(b *testing.B) {
 				ready += time.Since(begun)
 				w.askAll(b)
 				all += time.Since(begun)
+				used += ticks(b, w.cmd.Process.Pid)
 				if now := w.apps(b); now != pids {
 					b.Fatalf("processes were %s and are %s", pids, now)
 				}
@@ -51,6 +54,7 @@ func BenchmarkAdopt(b *testing.B) {
 			b.ReportMetric(float64(boot.Milliseconds()), "boot-ms")
 			b.ReportMetric(float64(ready.Milliseconds())/float64(b.N), "ready-ms")
 			b.ReportMetric(float64(all.Milliseconds())/float64(b.N), "all-ms")
+			b.ReportMetric(10*float64(used)/float64(b.N), "cpu-ms") // a tick is a hundredth of a second
 			b.ReportMetric(idle(b, w.cmd.Process.Pid, 5*time.Second), "idle-cpu-%")
 			b.ReportMetric(memory(b, w.cmd.Process.Pid, "Rss"), "server-MB")
 			b.ReportMetric(w.shims(b), "MB/shim")

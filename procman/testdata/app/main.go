@@ -41,12 +41,12 @@ func main() {
 	case "killed":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
-	case "once": // dies at its first run, lives at the second
+	case "once": // dies at its first run, listens at the second
 		if _, err := os.Stat("/data/" + arg); err != nil {
 			os.WriteFile("/data/"+arg, nil, 0o600)
 			os.Exit(4)
 		}
-		wait()
+		web(os.Getenv("PORT"), 0)
 	case "note": // which releases came by
 		f, err := os.OpenFile("/data/notes", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err == nil {
