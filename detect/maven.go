@@ -32,7 +32,11 @@ func planMaven(t *tree, p *Plan) error {
 	p.Runtimes = []Runtime{jvmRuntime(t, p, app.javaRequests()...)}
 	if kotlin, _ := app.configured("kotlin-maven-plugin", "version"); p.Stack == "kotlin" {
 		v, from := app.property("kotlin.version")
-		p.Runtimes = append(p.Runtimes, runtime("kotlin", []request{{app.expand(kotlin), "pom.xml"}, {v, from}}, ""))
+		plugin := "pom.xml"
+		if e, in := app.plugin("kotlin-maven-plugin"); e != nil {
+			plugin = Evidence{File: in.file, Line: e.line, Why: "kotlin-maven-plugin"}.String()
+		}
+		p.Runtimes = append(p.Runtimes, runtime("kotlin", []request{{app.expand(kotlin), plugin}, {v, from}}, ""))
 	}
 	if !p.wantsStart() {
 		f.CopyDeps = commandsNeed(p, "target/lib")

@@ -117,6 +117,8 @@ func keysOf(file, name string, words []string) [][]string {
 		return [][]string{{"tools", name}, {"tools", toolAlias(name)}}
 	case base == ".tool-versions":
 		return [][]string{{name}, {toolAlias(name)}}
+	case base == "elixir_buildpack.config":
+		return [][]string{{name + "_version"}}
 	case base == "Cargo.toml" && len(keys) > 0:
 		last := keys[max(slices.Index(keys, "edition"), slices.Index(keys, "rust-version"), 0)]
 		return [][]string{{"package", last}, {"workspace", "package", last}}
@@ -167,7 +169,7 @@ func lineIn(t *tree, file string, keys []string) int {
 		return fieldLine(string(t.head(file)), keys...)
 	case path.Ext(base) == ".yaml", path.Ext(base) == ".yml":
 		return yamlKeyLine(text, keys)
-	case base == "DESCRIPTION", base == ".tool-versions", base == ".sdkmanrc", path.Ext(base) == ".properties":
+	case base == "DESCRIPTION", base == "cabal.project", base == "elixir_buildpack.config", base == ".tool-versions", base == ".sdkmanrc", path.Ext(base) == ".properties":
 		return fieldLine(string(text), keys...)
 	}
 	return 0

@@ -150,3 +150,26 @@ func presence(why string) bool {
 		"Dart package", "R packages", "script that starts the app", "the tools of the app", "rockspec", "package description", ".NET project",
 	}, why)
 }
+
+// TestPlaces_OfRuntimes has formats whose versions stand under keys of their own kind.
+func TestPlaces_OfRuntimes(t *testing.T) {
+	const mix = "defmodule A.MixProject do\n  use Mix.Project\n  def project do\n    [app: :a, version: \"0.1.0\", releases: [a: []]]\n  end\nend\n"
+	const pom = "<project>\n<modelVersion>4.0.0</modelVersion>\n<groupId>a</groupId><artifactId>a</artifactId><version>1</version>\n<build><plugins>\n<plugin>\n" +
+		"<groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-maven-plugin</artifactId><version>2.0.0</version></plugin></plugins></build>\n</project>\n"
+	for _, c := range []struct {
+		name string
+		line int
+		tree []string
+	}{
+		{"elixir", 2, []string{"mix.exs", mix, "elixir_buildpack.config", "# x\nelixir_version=1.17.0\nerlang_version=27.0\n"}},
+		{"erlang", 3, []string{"mix.exs", mix, "elixir_buildpack.config", "# x\nelixir_version=1.17.0\nerlang_version=27.0\n"}},
+		{"ghc", 3, []string{"cabal.project", "packages: .\n\nwith-compiler: ghc-9.6\n", "a.cabal", "cabal-version: 2.4\nname: a\nversion: 0.1\nexecutable a\n  main-is: Main.hs\n  build-depends: base\n", "Main.hs", "main = print 1\n"}},
+		{"kotlin", 5, []string{"pom.xml", pom, "Procfile", "web: java -jar a.jar\n"}},
+	} {
+		p, err := Detect(files(c.tree...))
+		i := slices.IndexFunc(p.Runtimes, func(r Runtime) bool { return r.Name == c.name })
+		if err != nil || i < 0 || p.Runtimes[i].Line != c.line {
+			t.Errorf("%s: %+v, %v, want line %d", c.name, p.Runtimes, err, c.line)
+		}
+	}
+}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxXMLNodes = 25_000 // elements of one pom.xml; the largest seen have 3,000
+	maxXMLNodes = 12_000 // elements of one pom.xml; the largest seen have 3,000
 	maxXMLDepth = 64
 	maxModules  = 256
 )

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -141,11 +142,17 @@ type requirementLine struct {
 	line       int
 }
 
-const maxRequirements = 5000 // of one file; the longest seen have 600
+const (
+	maxPipLines     = 50_000 // of one file; a megabyte of hashes has 12,000
+	maxRequirements = 5000   // of one file; the longest seen have 600
+)
 
 // parseRequirements reads one file: comments, continued lines, -r and -c, --hash, packages of the tree. Index options are
 // left to pip; what is in version control is an [*UnsupportedError].
 func parseRequirements(file string, data []byte) ([]requirementLine, error) {
+	if n := bytes.Count(data, []byte("\n")); n > maxPipLines {
+		return nil, &ParseError{File: file, Line: maxPipLines, Msg: fmt.Sprintf("%d lines: no file of its kind has more than %d", n, maxPipLines)}
+	}
 	var list []requirementLine
 	lines := strings.Split(strings.TrimPrefix(string(data), string(bom)), "\n")
 	for i := 0; i < len(lines); i++ {

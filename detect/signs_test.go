@@ -93,6 +93,7 @@ func TestLocks_Bounded(t *testing.T) {
 		{"Cargo.lock", many("", "a = 1\n", maxLockSigns/2+1), "Cargo.toml", "[package]\nname = 'a'\nversion = '1.0.0'\n"},
 		{"uv.lock", many("", "a = 1\n", maxLockSigns/2+1), "pyproject.toml", "[project]\nname = 'a'\n"},
 		{"requirements.txt", many("", "a==1\n", maxRequirements+1), "main.py", ""},
+		{"requirements.txt", many("", "\n", maxPipLines+1), "main.py", ""},
 		{"pubspec.lock", many("", "a: 1\n", maxYAMLLock/2+1), "pubspec.yaml", "name: a\n"},
 	} {
 		_, err := Detect(fstest.MapFS{c.file: &fstest.MapFile{Data: []byte(c.text)}, c.beside: &fstest.MapFile{Data: []byte(c.manifest)}})
