@@ -7,8 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -27,11 +27,19 @@ type Socket struct {
 	Port int
 }
 
-var socketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+// maxSocketName is what a DNS label may have, as the names of services are.
+const maxSocketName = 63
+
+// validSocketName is no regular expression: each start of an instance would
+// compile it, and package regexp be part of every shim.
+func validSocketName(name string) bool {
+	legal := func(c rune) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' }
+	return name != "" && len(name) <= maxSocketName && name[0] != '-' && !strings.ContainsFunc(name, func(c rune) bool { return !legal(c) })
+}
 
 func checkSockets(list []Socket) error {
 	for _, s := range list {
-		if !socketName.MatchString(s.Name) || !path.IsAbs(s.Dir) || s.File == "" || path.Base(s.File) != s.File || s.Port < 0 || s.Port > 65535 {
+		if !validSocketName(s.Name) || !path.IsAbs(s.Dir) || s.File == "" || path.Base(s.File) != s.File || s.Port < 0 || s.Port > 65535 {
 			return fmt.Errorf("check sandbox: the socket %q at %q is not legal", s.Name, s.Dir)
 		}
 	}
