@@ -215,6 +215,7 @@ func TestRouter_CountsAndLogs(t *testing.T) {
 	req := f.request(t, "GET", `/a"b?q=1`, nil)
 	req.Header.Set("X-Request-Id", "abc")
 	do(t, req)
+	waitFor(t, "the first to be logged", func() bool { return len(f.logs.all()) == 1 }) // after its answer
 	f.get(t, "/bad")
 	waitFor(t, "both logged", func() bool { return len(f.logs.all()) == 2 })
 	line := f.logs.all()[0]
