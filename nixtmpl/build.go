@@ -1,6 +1,7 @@
 package nixtmpl
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Builder struct {
 	Nix     Driver
 	Set     PackageSet // nil: real nixpkgs
 	Nixpkgs string     // flake reference that is built against where Set is nil; "" = what the flake says
+	Default string     // flake reference that flakes name where nothing else is asked for: PinFor(nix).Ref; "" = DefaultNixpkgs
 	Hashes  *HashStore // what fixed outputs were found to be
 
 	// Env gives NAME=value for the steps that fetch: GOPROXY, PIP_INDEX_URL, npm_config_registry. It is asked at each build;
@@ -52,6 +54,7 @@ type Request struct {
 	Source   string    // absolute; the exported tree. flake.nix is written into it, unless the stack is nix
 	Work     string    // absolute; an empty folder for the wrapper of an app's own flake
 	RootDir  string    // GC roots are made here; "" keeps nothing
+	Lock     []byte    // Verify: flake.lock of the earlier build; nil = LockOf
 	Progress io.Writer // plain complete lines
 	Log      io.Writer // the whole build log
 	Verbose  bool
@@ -62,6 +65,7 @@ type Request struct {
 type Build struct {
 	nix.BuildResult
 	Flake      []byte // flake.nix as it was built
+	Lock       []byte // its flake.lock; nil where nixpkgs is none of Pins
 	Resolution Resolution
 }
 
@@ -79,7 +83,7 @@ func (e *HashChangedError) Hint() string {
 
 // Options returns what p renders with under this builder.
 func (b *Builder) Options(name string) RenderOptions {
-	o := RenderOptions{Name: name, Nixpkgs: b.Nixpkgs}
+	o := RenderOptions{Name: name, Nixpkgs: b.Nixpkgs, Default: b.Default}
 	if b.Set != nil {
 		o.Nixpkgs, o.Available, o.PythonPackages = "", b.Set.Versions(), b.Set.PythonPackages()
 		o.Packages = map[string]map[string]string{}
@@ -152,7 +156,7 @@ func (b *Builder) attempt(ctx context.Context, r Request, o RenderOptions) (Buil
 		return Build{}, err
 	}
 	result, err := b.Nix.Build(ctx, request)
-	return Build{BuildResult: result, Flake: flake, Resolution: res}, err
+	return Build{BuildResult: result, Flake: flake, Lock: LockOf(flake), Resolution: res}, err
 }
 
 // request writes the flake where nix shall find it, and says how it is built.
@@ -167,7 +171,11 @@ func (b *Builder) request(r Request, flake []byte, layers []string) (nix.BuildRe
 	} else if b.Nixpkgs != "" {
 		overrides["nixpkgs"] = b.Nixpkgs
 	}
-	if err := writeFlake(dir, flake); err != nil {
+	lock := r.Lock
+	if lock == nil {
+		lock = LockOf(flake)
+	}
+	if err := writeFlake(dir, flake, lock); err != nil {
 		return nix.BuildRequest{}, err
 	}
 	return nix.BuildRequest{
@@ -256,32 +264,38 @@ func needs(p detect.Plan, r Resolution) []packages.Need {
 	return list
 }
 
-// writeFlake puts flake.nix into a tree that the pusher made: a link of that name is replaced, never followed.
-func writeFlake(dir string, flake []byte) error {
+// writeFlake puts flake.nix and flake.lock into a tree that the pusher made: a link of those names is replaced, never
+// followed. A lock of the app's that names other inputs would be mended by nix, by asking the network, so it goes.
+func writeFlake(dir string, flake, lock []byte) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("write flake: %w", err)
 	}
 	defer root.Close()
-	const name = "flake.nix"
+	for name, text := range map[string][]byte{"flake.nix": flake, "flake.lock": lock} {
+		if err := replaceFile(root, name, text); err != nil {
+			return fmt.Errorf("write flake: %w", err)
+		}
+	}
+	return nil
+}
+
+// replaceFile makes name a regular file with this text, or removes it where text is nil. One that is so already stays.
+func replaceFile(root *os.Root, name string, text []byte) error {
 	if old, err := root.Lstat(name); err == nil {
-		if old.Mode().IsRegular() {
-			if b, err := root.ReadFile(name); err == nil && string(b) == string(flake) {
+		if old.Mode().IsRegular() && text != nil {
+			if b, err := root.ReadFile(name); err == nil && bytes.Equal(b, text) {
 				return nil
 			}
 		}
 		if err := root.RemoveAll(name); err != nil {
-			return fmt.Errorf("write flake: %w", err)
+			return err
 		}
 	}
-	if err := root.WriteFile(name, flake, 0o644); err != nil {
-		return fmt.Errorf("write flake: %w", err)
+	if text == nil {
+		return nil
 	}
-	// A lock of the app's that names other inputs would be mended by nix, by asking the network.
-	if err := root.RemoveAll("flake.lock"); err != nil {
-		return fmt.Errorf("remove flake lock: %w", err)
-	}
-	return nil
+	return root.WriteFile(name, text, 0o644)
 }
 
 func orDiscard(w io.Writer) io.Writer {

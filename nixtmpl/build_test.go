@@ -186,7 +186,7 @@ func TestWriteFlake_FollowsNoLink(t *testing.T) {
 	if err := os.Symlink(victim, filepath.Join(dir, "flake.nix")); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFlake(dir, []byte("{ }")); err != nil {
+	if err := writeFlake(dir, []byte("{ }"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(victim); err != nil || string(b) != "mine" {

@@ -8,19 +8,19 @@ import (
 )
 
 // managerRuntime is the rule of a package manager whose attribute carries its major version.
-func managerRuntime(name, sep string, nixpkgs ...string) runtimeRule {
+func managerRuntime(name, sep string) runtimeRule {
 	return runtimeRule{
-		nixpkgs: nixpkgs, choose: chooseManager,
-		attr: func(n []int) string { return fmt.Sprintf("%s%s%d", name, sep, n[0]) },
+		choose: chooseManager,
+		attr:   func(n []int) string { return fmt.Sprintf("%s%s%d", name, sep, n[0]) },
 	}
 }
 
 // oneRuntime is the rule of a tool that a package set has in one version.
 func oneRuntime(name string) runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"1"}, minimum: true,
-		choose: func(_ string, have []string) string { return first(have) },
-		attr:   func([]int) string { return name },
+		minimum: true,
+		choose:  func(_ string, have []string) string { return first(have) },
+		attr:    func([]int) string { return name },
 	}
 }
 

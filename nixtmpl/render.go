@@ -23,9 +23,8 @@ import (
 	"hop3/detect"
 )
 
-// DefaultNixpkgs is what inputs.nixpkgs of a flake names unless RenderOptions say otherwise: the newest release that
-// every supported nix can evaluate.
-const DefaultNixpkgs = "github:NixOS/nixpkgs/nixos-25.05"
+// DefaultNixpkgs is what inputs.nixpkgs of a flake names unless RenderOptions say otherwise: the newest of Pins.
+const DefaultNixpkgs = "github:NixOS/nixpkgs/nixos-26.05"
 
 // emptyFlake is a flake reference that is always overridden: the place of an app's own flake.
 const emptyFlake = "path:/var/empty"
@@ -54,8 +53,9 @@ func loadTemplates(fsys fs.FS) (*template.Template, error) {
 // RenderOptions are what a flake needs beside the plan. The zero value renders for real nixpkgs.
 type RenderOptions struct {
 	Name           string                       // of the app; it names the derivations. "" = "app"
-	Nixpkgs        string                       // flake reference of inputs.nixpkgs; "" = the app's [nix] nixpkgs, then DefaultNixpkgs
-	Available      map[string][]string          // versions that the package set has, by runtime; nil = those of DefaultNixpkgs
+	Nixpkgs        string                       // flake reference of inputs.nixpkgs; "" = the app's [nix] nixpkgs, then Default
+	Default        string                       // what nix can evaluate; "" = DefaultNixpkgs
+	Available      map[string][]string          // versions that the package set has, by runtime; nil = those of nixpkgs.json
 	PythonPackages map[string]string            // versions of the Python packages that the set has, by normalised name; nil = unknown
 	Packages       map[string]map[string]string // versions of other languages' packages that the set has, by language and name; nil = unknown
 	Hashes         map[string]string            // SRI by name of fixed output; one that is missing renders as FakeHash
@@ -131,7 +131,7 @@ type fixedView struct{ Name, Hash string }
 func values(p detect.Plan, o RenderOptions, r Resolution) view {
 	m := p.Manifest
 	v := view{
-		Name: DerivationName(o.Name), Nixpkgs: cmp.Or(o.Nixpkgs, m.Nix.Nixpkgs, DefaultNixpkgs), AppFlake: emptyFlake,
+		Name: DerivationName(o.Name), Nixpkgs: nixpkgsRef(p, o), AppFlake: emptyFlake,
 		Ignored: p.Ignored, Processes: p.Processes, Release: p.Release, Static: p.Static,
 		Attr: r.Attr, VersionFrom: versionFrom(p), Before: m.Build.Before, Build: m.Build.Build, After: both(m.Build.After, m.Build.Test),
 		Packages: m.Build.Packages, Inputs: flakeInputs(p), Shell: needsShell(p), Go: p.Go, Node: p.Node, Python: p.Python, PythonAttrs: r.PythonAttrs, Nix: p.Nix, Plan: p, Tool: p.Tool.From, Environment: environment(p.BuildEnv),
@@ -152,6 +152,11 @@ func values(p detect.Plan, o RenderOptions, r Resolution) view {
 		f(p, r, &v)
 	}
 	return v
+}
+
+// nixpkgsRef is the flake reference of inputs.nixpkgs.
+func nixpkgsRef(p detect.Plan, o RenderOptions) string {
+	return cmp.Or(o.Nixpkgs, p.Manifest.Nix.Nixpkgs, o.Default, DefaultNixpkgs)
 }
 
 func article(word string) string {

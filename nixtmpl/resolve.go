@@ -33,7 +33,7 @@ type FixedOutput struct{ Name, LockDigest string }
 func Resolve(p detect.Plan, o RenderOptions) (Resolution, error) {
 	r := Resolution{Template: p.Stack + "/app"}
 	if len(p.Runtimes) > 0 {
-		c, err := pick(p.Runtimes[0], available(o.Available, p.Runtimes[0].Name))
+		c, err := pick(p.Runtimes[0], o.versions(p, p.Runtimes[0].Name))
 		if err != nil {
 			return r, err
 		}
@@ -47,6 +47,7 @@ func Resolve(p detect.Plan, o RenderOptions) (Resolution, error) {
 			return r, err
 		}
 	}
+	o.Nixpkgs = nixpkgsRef(p, o)
 	for _, a := range p.Assets {
 		sub, err := Resolve(*a.Plan, o)
 		if err != nil {

@@ -52,7 +52,6 @@ func rules() map[string]rule {
 
 // A runtimeRule is how the versions of a runtime are chosen and named.
 type runtimeRule struct {
-	nixpkgs []string                                // what DefaultNixpkgs has
 	choose  func(want string, have []string) string // the version to take among have, newest first; "" if none will do
 	attr    func(version []int) string              // its attribute in nixpkgs
 	minimum bool                                    // a request names a minimum: a newer version is no surprise
@@ -79,9 +78,9 @@ func runtimes() map[string]runtimeRule {
 		"erlang":  erlangRuntime(),
 		"r":       rRuntime(),
 
-		"pnpm":       managerRuntime("pnpm", "_", "10", "9", "8"),
+		"pnpm":       managerRuntime("pnpm", "_"),
 		"yarn":       oneRuntime("yarn"),
-		"yarn-berry": managerRuntime("yarn-berry", "_", "4", "3"),
+		"yarn-berry": managerRuntime("yarn-berry", "_"),
 		"deno":       oneRuntime("deno"),
 		"bun":        oneRuntime("bun"),
 		"gleam":      gleamRuntime(),

@@ -17,7 +17,6 @@ func crystalRule() rule {
 
 func crystalRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"1.15"},
 		choose:  chooseCrystal,
 		attr:    func([]int) string { return "crystal" },
 		minimum: true,

@@ -32,7 +32,6 @@ func dartRule() rule {
 
 func dartRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"3.8"},
 		choose: func(want string, have []string) string {
 			if want == "" || want == "any" {
 				return first(have)

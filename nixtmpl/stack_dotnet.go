@@ -50,9 +50,8 @@ func dotnetRule() rule {
 
 func dotnetRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"9.0", "8.0"},
-		choose:  chooseDotnet,
-		attr:    func(n []int) string { return fmt.Sprintf("dotnet-sdk_%d", n[0]) },
+		choose: chooseDotnet,
+		attr:   func(n []int) string { return fmt.Sprintf("dotnet-sdk_%d", n[0]) },
 	}
 }
 

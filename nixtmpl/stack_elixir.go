@@ -46,17 +46,15 @@ func elixirRule() rule {
 
 func elixirRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"1.18", "1.17", "1.16", "1.15"},
-		choose:  chooseElixir,
-		attr:    func(n []int) string { return fmt.Sprintf("elixir_%d_%d", n[0], at(n, 1)) },
+		choose: chooseElixir,
+		attr:   func(n []int) string { return fmt.Sprintf("elixir_%d_%d", n[0], at(n, 1)) },
 	}
 }
 
 func erlangRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"27", "26", "25"},
-		choose:  chooseErlang,
-		attr:    func(n []int) string { return fmt.Sprintf("erlang_%d", n[0]) },
+		choose: chooseErlang,
+		attr:   func(n []int) string { return fmt.Sprintf("erlang_%d", n[0]) },
 	}
 }
 
@@ -68,7 +66,7 @@ func resolveElixir(p detect.Plan, o RenderOptions, r *Resolution) error {
 	if i < 0 {
 		return nil
 	}
-	have := available(o.Available, "erlang")
+	have := o.versions(p, "erlang")
 	c, err := pick(p.Runtimes[i], have)
 	if err != nil {
 		return err

@@ -16,7 +16,6 @@ func gleamRule() rule {
 
 func gleamRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"1.11"},
 		choose: func(want string, have []string) string {
 			if want == "" {
 				return first(have)

@@ -31,7 +31,6 @@ type goView struct{ Flags string }
 
 func goRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"1.24", "1.23"},
 		choose:  chooseGo,
 		attr:    func(n []int) string { return fmt.Sprintf("go_%d_%d", n[0], at(n, 1)) },
 		minimum: true,

@@ -27,7 +27,6 @@ func haskellRule() rule {
 
 func haskellRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"9.8", "9.6", "9.4"},
 		choose:  chooseGHC,
 		attr:    func(n []int) string { return fmt.Sprintf("ghc%d%d", n[0], at(n, 1)) },
 		minimum: true,

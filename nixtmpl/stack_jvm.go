@@ -26,7 +26,6 @@ const lastWithoutModules = "8"
 
 func javaRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"21", "17", "11", "8"},
 		choose:  chooseJava,
 		attr:    func(n []int) string { return fmt.Sprintf("jdk%d_headless", n[0]) },
 		minimum: true,
@@ -51,7 +50,6 @@ func chooseJava(want string, have []string) string {
 // gradleRuntime takes the major version of the wrapper; without one whatever there is.
 func gradleRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"8", "7"},
 		choose:  chooseGradle,
 		attr:    func(n []int) string { return fmt.Sprintf("gradle_%d", n[0]) },
 		minimum: true,
@@ -102,7 +100,7 @@ func resolveJVM(p detect.Plan, o RenderOptions, r *Resolution) error {
 func checkTool(p detect.Plan, o RenderOptions) error {
 	tool := toolOf(p)
 	if tool == "gradle" {
-		_, err := pick(detect.Runtime{Name: "gradle", Version: p.JVM.Wanted, From: p.JVM.WantedFrom}, available(o.Available, "gradle"))
+		_, err := pick(detect.Runtime{Name: "gradle", Version: p.JVM.Wanted, From: p.JVM.WantedFrom}, o.versions(p, "gradle"))
 		return err
 	}
 	if tool == "" || o.Available == nil || len(o.Available[toolRuntime(tool)]) > 0 {

@@ -50,7 +50,6 @@ func rockNames(f *detect.LuaFacts) []string {
 
 func luaRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"5.4", "5.3", "5.2", "5.1"},
 		choose: func(want string, have []string) string {
 			if numbers(want) != nil {
 				return chooseLine(want, have, 2)

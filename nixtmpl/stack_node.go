@@ -29,15 +29,14 @@ func nodeRule() rule {
 
 func nodeRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"24", "22", "20"},
-		choose:  chooseNode,
-		attr:    func(n []int) string { return fmt.Sprintf("nodejs_%d", n[0]) },
+		choose: chooseNode,
+		attr:   func(n []int) string { return fmt.Sprintf("nodejs_%d", n[0]) },
 	}
 }
 
 func resolveNode(p detect.Plan, o RenderOptions, r *Resolution) error {
 	if len(p.Runtimes) > 1 {
-		c, err := pick(p.Runtimes[1], available(o.Available, p.Runtimes[1].Name))
+		c, err := pick(p.Runtimes[1], o.versions(p, p.Runtimes[1].Name))
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,6 @@ func perlRule() rule {
 // perlRuntime takes what is asked for, else something newer: Perl keeps old programs running.
 func perlRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"5.40", "5.38"},
 		choose: func(want string, have []string) string {
 			n := numbers(strings.TrimSpace(strings.TrimLeft(want, ">=v ")))
 			if n == nil {
@@ -55,7 +54,12 @@ func perlRuntime() runtimeRule {
 			}
 			return ""
 		},
-		attr:    func(n []int) string { return fmt.Sprintf("perl%d%d", n[0], at(n, 1)) },
+		attr: func(n []int) string {
+			if compare(n, []int{5, 42}) >= 0 { // from then on nixpkgs has one Perl, without its number
+				return "perl"
+			}
+			return fmt.Sprintf("perl%d%d", n[0], at(n, 1))
+		},
 		minimum: true,
 	}
 }

@@ -29,7 +29,6 @@ func phpRule() rule {
 
 func phpRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"8.4", "8.3", "8.2"},
 		choose: func(want string, have []string) string {
 			if numbers(want) != nil {
 				return chooseLine(want, have, 2)

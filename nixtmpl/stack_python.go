@@ -17,9 +17,8 @@ func pythonRule() rule {
 
 func pythonRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"3.13", "3.12", "3.11"},
-		choose:  choosePython,
-		attr:    func(n []int) string { return fmt.Sprintf("python%d%d", n[0], at(n, 1)) },
+		choose: choosePython,
+		attr:   func(n []int) string { return fmt.Sprintf("python%d%d", n[0], at(n, 1)) },
 	}
 }
 

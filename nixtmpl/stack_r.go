@@ -50,9 +50,8 @@ func needR(p detect.Plan, r Resolution, n *packages.Need) {
 
 func rRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"4.4"},
-		choose:  chooseR,
-		attr:    func([]int) string { return "R" },
+		choose: chooseR,
+		attr:   func([]int) string { return "R" },
 	}
 }
 

@@ -38,7 +38,6 @@ func rubyRule() rule {
 
 func rubyRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"3.4", "3.3"},
 		choose: func(want string, have []string) string {
 			if numbers(want) != nil {
 				return chooseLine(want, have, 2)

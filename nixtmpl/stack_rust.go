@@ -40,7 +40,6 @@ func flags(packages []string) string {
 
 func rustRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"1.86"},
 		choose:  chooseRust,
 		attr:    func([]int) string { return "rustc" },
 		minimum: true,

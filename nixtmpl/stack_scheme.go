@@ -31,8 +31,7 @@ func resolveScheme(p detect.Plan, o RenderOptions, _ *Resolution) error {
 
 func guileRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"3.0", "2.2"},
-		choose:  choosePrefix,
-		attr:    func(n []int) string { return fmt.Sprintf("guile_%d_%d", n[0], at(n, 1)) },
+		choose: choosePrefix,
+		attr:   func(n []int) string { return fmt.Sprintf("guile_%d_%d", n[0], at(n, 1)) },
 	}
 }

@@ -14,7 +14,6 @@ func swiftRule() rule {
 
 func swiftRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"5.10"},
 		choose:  chooseSwift,
 		attr:    func([]int) string { return "swift" },
 		minimum: true,

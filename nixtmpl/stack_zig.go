@@ -19,7 +19,6 @@ func zigRule() rule {
 
 func zigRuntime() runtimeRule {
 	return runtimeRule{
-		nixpkgs: []string{"0.14", "0.13", "0.12"},
 		choose:  chooseZig,
 		attr:    func(n []int) string { return fmt.Sprintf("zig_%d_%d", n[0], at(n, 1)) },
 		minimum: true,

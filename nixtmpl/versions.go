@@ -25,15 +25,11 @@ func (e *VersionError) Hint() string {
 	return fmt.Sprintf("ask for another version in %s, or add it with hop3 packages update", e.From)
 }
 
-// available returns the versions of a runtime, newest first; those of DefaultNixpkgs where the set is not known.
+// available returns the versions of a runtime, newest first.
 func available(have map[string][]string, runtime string) []string {
-	list := have[runtime]
-	if have == nil {
-		list = runtimes()[runtime].nixpkgs
-	}
-	list = slices.DeleteFunc(slices.Clone(list), func(v string) bool { return numbers(v) == nil })
+	list := slices.DeleteFunc(slices.Clone(have[runtime]), func(v string) bool { return numbers(v) == nil })
 	slices.SortFunc(list, func(a, b string) int { return compare(numbers(b), numbers(a)) })
-	return list
+	return slices.Compact(list)
 }
 
 type choice struct{ version, attr, warning string }

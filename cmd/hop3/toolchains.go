@@ -25,10 +25,6 @@ const (
 	setDebian  = "debian"
 )
 
-// newestNixpkgs is the nix from which on current nixpkgs can be evaluated.
-// With an older one nixpkgs would be frozen, so that debian is the better set.
-var newestNixpkgs = nix.Version{Major: 2, Minor: 18}
-
 // Toolchains are what builds are made of.
 type toolchains struct {
 	name    string // "nixpkgs" or "debian"
@@ -61,8 +57,11 @@ func openToolchains(ctx context.Context, c config.Config, remembered string, log
 		return nil, fmt.Errorf("open nix: %w", err)
 	}
 	t := &toolchains{name: c.Packages, nix: n}
-	t.builder = &nixtmpl.Builder{Nix: n, Nixpkgs: c.Nixpkgs, Hashes: nixtmpl.NewHashStore(filepath.Join(c.Data, "hashes.json")), Env: fetchEnv(c)}
+	t.builder = &nixtmpl.Builder{Nix: n, Nixpkgs: c.Nixpkgs, Default: nixtmpl.PinFor(n.Version()).Ref, Hashes: nixtmpl.NewHashStore(filepath.Join(c.Data, "hashes.json")), Env: fetchEnv(c)}
 	if t.name == setNixpkgs {
+		if w := nixtmpl.PinFor(n.Version()).Warning(n.Version()); w != "" && c.Nixpkgs == "" {
+			log.Warn(w)
+		}
 		return t, nil
 	}
 	if t.debian, err = openDebian(c, n); err != nil {
@@ -93,9 +92,10 @@ func openDebian(c config.Config, n *nix.Nix) (*packages.Set, error) {
 	})
 }
 
-// decideSet chooses nixpkgs where it can be had and nix is new enough.
+// decideSet chooses nixpkgs where it can be had and nix is new enough: with an
+// older one nixpkgs would be frozen, so that debian is the better set.
 func decideSet(ctx context.Context, n *nix.Nix, c config.Config) string {
-	if !n.Version().AtLeast(newestNixpkgs.Major, newestNixpkgs.Minor) {
+	if nixtmpl.PinFor(n.Version()) != nixtmpl.Pins()[0] {
 		return setDebian
 	}
 	ref := c.Nixpkgs

@@ -20,7 +20,7 @@ func closureCommands() []*Command {
 		{Name: "releases:sbom", Group: "releases", Usage: "[APP] vN [--format cyclonedx|spdx]", Short: "write a release's bill of materials: its closure and what its lock files name, as JSON", Example: "releases:sbom blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Run: releasesBill,
 			Flags: func(f *pflag.FlagSet) { f.String("format", sbom.Formats()[0], strings.Join(sbom.Formats(), " or ")) }},
 		{Name: "releases:audit", Group: "releases", Usage: "[APP] vN", Short: "look the packages of a release's lock files up in the server's vulnerability database; exit 1 if it knows one", Example: "releases:audit blog v3", Role: state.View, App: OneApp, Min: 1, Max: 1, Answers: []any{releasesAuditAnswer{}}, Exits: []int{ExitFailed, ExitConflict}, Run: releasesAudit},
-		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix and plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict}, Run: eject,
+		{Name: "eject", Group: "releases", Usage: "[APP] [--release vN]", Short: "write a tar of the flake.nix, its flake.lock and the plan.json of a release (the current one's)", Example: "eject blog > blog.tar", Role: state.Deploy, App: OneApp, Exits: []int{ExitConflict}, Run: eject,
 			Flags: func(f *pflag.FlagSet) { f.String("release", "", "of this release") }},
 	}
 }

@@ -54,13 +54,16 @@ func (p *Pipeline) sizes(ctx context.Context, root string, paths []string) ([]Pa
 }
 
 // papers are the files that say what a release was made from.
-var papers = []string{"flake.nix", "plan.json"}
+var papers = []string{"flake.nix", "flake.lock", "plan.json"}
 
-// Eject writes a tar of a release's flake and plan.
+// Eject writes a tar of a release's flake, its lock and its plan. Where nixpkgs is no pin of hop3's there is no lock.
 func (p *Pipeline) Eject(w io.Writer, app string, rel state.Release) error {
 	out := tar.NewWriter(w)
 	for _, name := range papers {
 		text, err := p.paper(app, rel, name)
+		if name == "flake.lock" && isNotFound(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -72,6 +75,11 @@ func (p *Pipeline) Eject(w io.Writer, app string, rel state.Release) error {
 		}
 	}
 	return out.Close()
+}
+
+func isNotFound(err error) bool {
+	_, is := errors.AsType[*state.NotFound](err)
+	return is
 }
 
 // paper reads what a release was made from. A release that was never built
@@ -97,6 +105,10 @@ type Verification struct {
 func (p *Pipeline) Verify(ctx context.Context, talk *Talk, app string, rel state.Release) (v Verification, err error) {
 	flake, err := p.paper(app, rel, "flake.nix")
 	if err != nil {
+		return v, err
+	}
+	lock, err := p.paper(app, rel, "flake.lock")
+	if err != nil && !isNotFound(err) {
 		return v, err
 	}
 	repo, err := p.Repo(app)
@@ -132,7 +144,7 @@ func (p *Pipeline) Verify(ctx context.Context, talk *Talk, app string, rel state
 	out := talk.Lines("")
 	defer out.Close() //nolint:errcheck // a Talk's writer has no error
 	v.Verification, err = p.Builder.Verify(ctx, nixtmpl.Request{
-		Name: app, Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake"), Plan: plan, Progress: out,
+		Name: app, Source: filepath.Join(work, "source"), Work: filepath.Join(work, "flake"), Plan: plan, Lock: lock, Progress: out,
 	}, flake, rel.StorePath)
 	if err != nil {
 		return v, buildFailure(ctx, err)

@@ -341,8 +341,17 @@ func keepPapers(dir, log string, plan detect.Plan, built nixtmpl.Build) error {
 	return errors.Join(
 		state.WriteFile(filepath.Join(dir, "plan.json"), b, 0o600),
 		state.WriteFile(filepath.Join(dir, "flake.nix"), built.Flake, 0o600),
+		keepLock(dir, built.Lock),
 		state.WriteFile(filepath.Join(dir, "build.log"), text, 0o600),
 	)
+}
+
+// keepLock writes flake.lock, where there is one.
+func keepLock(dir string, lock []byte) error {
+	if lock == nil {
+		return nil
+	}
+	return state.WriteFile(filepath.Join(dir, "flake.lock"), lock, 0o600)
 }
 
 // buildFailure turns an error of nix into what the pusher reads.
