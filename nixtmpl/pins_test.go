@@ -52,7 +52,9 @@ func TestLockOf_NixTakesIt(t *testing.T) {
 		}
 		var got struct {
 			Locks struct {
-				Nodes struct{ Nixpkgs struct{ Locked map[string]any } }
+				Nodes struct {
+					Nixpkgs struct{ Locked map[string]any }
+				}
 			}
 		}
 		if err := json.Unmarshal(out, &got); err != nil {
