@@ -10,7 +10,7 @@ import (
 )
 
 // tablesJSON says which versions of each runtime the channels of Pins have; what has known vulnerabilities counts as missing,
-// for nixpkgs refuses to evaluate it.
+// for nixpkgs refuses to evaluate it. No tool makes it yet: each source in it says how far it can be trusted.
 //
 //go:embed nixpkgs.json
 var tablesJSON []byte
