@@ -256,7 +256,7 @@ func TestDetect_GoPackageCalledTarget(t *testing.T) {
 
 func TestLockDigest_OfLargeFiles(t *testing.T) {
 	digest := func(end string) string {
-		p, err := Detect(files("main.py", "", "requirements.txt", strings.Repeat("# xxxxx\n", maxSource/8)+"flask=="+end+"\n"))
+		p, err := Detect(files("main.py", "", "requirements.txt", strings.Repeat("# "+strings.Repeat("x", 61)+"\n", maxSource/64)+"flask=="+end+"\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
