@@ -142,6 +142,9 @@ func (c *conversation) run(ctx context.Context) (err error) {
 	if update := c.accepted(deployRef); update != nil {
 		var q *quarantine
 		if q, err = newQuarantine(c.request.Repo); err != nil {
+			if full, ok := errors.AsType[*FullError](orFull(err)); ok { // another one is for the log alone
+				tell(lines, full)
+			}
 			c.fail("cannot store objects")
 		} else {
 			defer func() { err = errors.Join(err, q.remove()) }()
@@ -162,10 +165,9 @@ func (c *conversation) run(ctx context.Context) (err error) {
 
 // deploy receives the pack, checks it and hands it to the caller's hook.
 func (c *conversation) deploy(ctx context.Context, q *quarantine, update *command, out *lineWriter) {
-	if err := c.receive(ctx, q, update.new); err != nil {
+	if err := orFull(c.receive(ctx, q, update.new)); err != nil {
 		c.unpack = sanitise(err.Error())
-		fmt.Fprintf(out, " !     push rejected: %s\n", c.unpack)
-		writeHint(out, err)
+		tell(out, err)
 		c.fail("unpacker error")
 		return
 	}
@@ -174,12 +176,11 @@ func (c *conversation) deploy(ctx context.Context, q *quarantine, update *comman
 		Progress: out, Quiet: c.asked.caps.has("quiet"), Repo: c.request.Repo, quarantine: q, limits: c.limits,
 	}
 	defer push.close()
-	err := push.check(ctx)
+	err := orFull(push.check(ctx))
 	if err == nil && c.request.Deploy != nil {
 		err = c.request.Deploy(ctx, push)
 	} else if err != nil {
-		fmt.Fprintf(out, " !     push rejected: %s\n", sanitise(err.Error()))
-		writeHint(out, err)
+		tell(out, err)
 	}
 	if err == nil {
 		err = push.Accept()

@@ -138,9 +138,11 @@ func reason(err error) string {
 	return "deploy failed"
 }
 
-func writeHint(w io.Writer, err error) {
+// tell writes why a push is rejected, and what to do.
+func tell(w io.Writer, err error) { // a lost client is noticed by the sideband
+	fmt.Fprintf(w, " !     push rejected: %s\n", sanitise(err.Error()))
 	var h interface{ Hint() string }
 	if errors.As(err, &h) && h.Hint() != "" {
-		fmt.Fprintf(w, "       %s\n", sanitise(h.Hint())) // a lost client is noticed by the sideband
+		fmt.Fprintf(w, "       %s\n", sanitise(h.Hint()))
 	}
 }
