@@ -43,7 +43,10 @@ type exportTo struct {
 func export(ctx context.Context, v view, t *listing, to exportTo) (err error) {
 	l := Limits{Files: to.limits.Files, TreeBytes: to.limits.Bytes}.withDefaults()
 	if modules := t.of(fs.ModeIrregular); modules != nil {
-		e := &TreeError{Why: "submodules are not fetched"}
+		e := &TreeError{
+			Why:  "submodules are not fetched",
+			Mend: "commit their files instead, for each: git rm --cached PATH; rm -rf PATH/.git; git add PATH",
+		}
 		for _, m := range modules {
 			e.Paths = append(e.Paths, m.path)
 		}

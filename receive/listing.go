@@ -64,6 +64,7 @@ func (e *entry) child(name string) (int, bool) {
 type TreeError struct {
 	Why   string
 	Paths []string
+	Mend  string // what to do, or ""
 }
 
 func (e *TreeError) Error() string {
@@ -81,6 +82,9 @@ func (e *TreeError) Error() string {
 
 // Reason is what git prints.
 func (e *TreeError) Reason() string { return e.Error() }
+
+// Hint says what to do about it.
+func (e *TreeError) Hint() string { return e.Mend }
 
 var errTreeSize = &rejection{"the tree has too many files, or they are too large together"}
 

@@ -136,7 +136,7 @@ func TestExport_SubmodulesAreNamed(t *testing.T) {
 	repo, id := stored(t, file("a"), treeEntry{"160000", "vendor", obj{kind: 0}})
 	err := repo.Export(t.Context(), id, t.TempDir(), receive.ExportLimits{})
 	var tree *receive.TreeError
-	if !errors.As(err, &tree) || tree.Reason() != "submodules are not fetched: vendor" {
+	if !errors.As(err, &tree) || tree.Reason() != "submodules are not fetched: vendor" || !strings.Contains(tree.Hint(), "git add PATH") {
 		t.Errorf("error is %v", err)
 	}
 }

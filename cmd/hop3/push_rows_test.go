@@ -79,7 +79,7 @@ func badContent() []pushCase {
 	return []pushCase{
 		{name: "LFS pointers", prepare: file("big.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:"+strings.Repeat("4d", 32)+"\nsize 12345\n"),
 			push: words("hop3 main"), exit: 1, says: []string{`Git LFS pointers, not their content: big.bin`, `\(LFS pointers\)`}},
-		{name: "a submodule", prepare: submodule, push: words("hop3 main"), exit: 1, says: []string{`lib`, `submodule`}},
+		{name: "a submodule", prepare: submodule, push: words("hop3 main"), exit: 1, says: []string{`submodules are not fetched: lib`, `git rm --cached PATH`}},
 		{name: "no stack", prepare: noStack, push: words("hop3 main"), exit: 1, says: []string{`no stack found for this tree`, `\(not deployable\)`}},
 		{name: "a Procfile that is none", prepare: file("Procfile", "web: a\nweb: b\n"), push: words("hop3 main"), exit: 1, says: []string{`Procfile:2: `}},
 		{name: "a link out of the tree", prepare: link("/etc/passwd"), push: words("hop3 main"), exit: 1, says: []string{`symlink out of the tree: out`}},
