@@ -18,4 +18,5 @@ class Hello(BaseHTTPRequestHandler):
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000")))
+ThreadingHTTPServer.request_queue_size = 128  # the 5 of Python are too few for a busy minute
 ThreadingHTTPServer(address, Hello).serve_forever()
