@@ -127,7 +127,7 @@ func (a appJSON) env(m *Manifest) error {
 // decodeJSON decodes data into v; the error is a [*ParseError] with the line.
 func decodeJSON(file string, data []byte, v any) error {
 	data = bytes.TrimPrefix(data, bom)
-	if err := checkJSON(file, data); err != nil {
+	if err := checkJSON(file, data, maxJSONSigns); err != nil {
 		return err
 	}
 	err := json.Unmarshal(data, v)

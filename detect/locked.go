@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
 	"golang.org/x/mod/modfile"
 )
 
@@ -118,7 +117,7 @@ func (t *lockedList) cargo() {
 	var doc struct {
 		Package []struct{ Name, Version, Source, Checksum string }
 	}
-	if b := t.read("Cargo.lock"); b == nil || toml.Unmarshal(b, &doc) != nil {
+	if b := t.read("Cargo.lock"); b == nil || decodeLockTOML("Cargo.lock", b, &doc) != nil {
 		return
 	}
 	for _, c := range doc.Package {

@@ -8,8 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 // packages are what the poms of a reactor name with a version, as group:artifact. Maven has no lock file: what these need in
@@ -100,7 +98,7 @@ func (t *lockedList) nuget() {
 // gleam reads manifest.toml.
 func (t *lockedList) gleam() {
 	var doc gleamManifest
-	if b := t.read("manifest.toml"); b == nil || toml.Unmarshal(b, &doc) != nil {
+	if b := t.read("manifest.toml"); b == nil || decodeLockTOML("manifest.toml", b, &doc) != nil {
 		return
 	}
 	for _, q := range doc.Packages {

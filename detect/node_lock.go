@@ -3,13 +3,15 @@ package detect
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // planLock reads the lock file into the plan's facts.
@@ -99,35 +101,6 @@ func compiles(name string) bool {
 	return false
 }
 
-// npmLock is package-lock.json: versions 2 and 3 list packages by folder, version 1 nests them.
-type npmLock struct {
-	LockfileVersion int                    `json:"lockfileVersion"`
-	Packages        map[string]npmLockItem `json:"packages"`
-	Dependencies    map[string]npmLockOld  `json:"dependencies"`
-}
-
-type npmLockItem struct {
-	Name             string `json:"name"`
-	Version          string `json:"version"`
-	Resolved         string `json:"resolved"`
-	Integrity        string `json:"integrity"`
-	Link             bool   `json:"link"`
-	InBundle         bool   `json:"inBundle"`
-	Dev              bool   `json:"dev"`
-	HasInstallScript bool   `json:"hasInstallScript"`
-	platform
-}
-
-type npmLockOld struct {
-	Version      string                `json:"version"`
-	Resolved     string                `json:"resolved"`
-	Integrity    string                `json:"integrity"`
-	Bundled      bool                  `json:"bundled"`
-	Dev          bool                  `json:"dev"`
-	Optional     bool                  `json:"optional"`
-	Dependencies map[string]npmLockOld `json:"dependencies"`
-}
-
 // A platform says where a package is installed. Each is a word or a list of words.
 type platform struct {
 	OS   words `json:"os"`
@@ -137,14 +110,14 @@ type platform struct {
 
 type words []string
 
-// UnmarshalJSON takes one word for a list of one.
-func (w *words) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*w = words{one}
-		return nil
+// UnmarshalJSONFrom takes one word for a list of one.
+func (w *words) UnmarshalJSONFrom(in *jsontext.Decoder) error {
+	if in.PeekKind() != '"' {
+		return json.UnmarshalDecode(in, (*[]string)(w))
 	}
-	return json.Unmarshal(b, (*[]string)(w))
+	one, err := in.ReadToken()
+	*w = words{one.String()}
+	return err
 }
 
 // runs reports whether a package is installed on Linux with glibc; the template asks the same.
@@ -164,40 +137,6 @@ func allows(list []string, want string) bool {
 	return !named || slices.Contains(list, want) || slices.Contains(list, "any")
 }
 
-func readNpmLock(file string, b []byte, facts *NodeFacts) error {
-	var l npmLock
-	if err := decodeJSON(file, b, &l); err != nil {
-		return err
-	}
-	facts.LockVersion = l.LockfileVersion
-	if l.LockfileVersion < 2 {
-		facts.LockVersion = 1
-		facts.DevPackages = true
-		return readOldLock(file, l.Dependencies, facts)
-	}
-	for _, key := range slices.Sorted(maps.Keys(l.Packages)) {
-		item := l.Packages[key]
-		if key == "" || item.InBundle || !item.runs() || item.Link || !strings.Contains("/"+key, "/node_modules/") {
-			continue // a link and the folder that it leads to are the app's own
-		}
-		if strings.HasPrefix(item.Resolved, "file:") {
-			facts.Files = append(facts.Files, path.Clean(strings.TrimPrefix(item.Resolved, "file:")))
-			continue
-		}
-		if item.Integrity == "" {
-			return noIntegrity(file, key, item.Resolved)
-		}
-		name := item.Name
-		if name == "" {
-			name = key[strings.LastIndex(key, "node_modules/")+len("node_modules/"):]
-		}
-		facts.Tarballs = append(facts.Tarballs, Tarball{Name: name, Version: item.Version, URL: item.Resolved, Integrity: item.Integrity})
-		facts.DevPackages = facts.DevPackages || item.Dev
-		facts.InstallScripts = facts.InstallScripts || item.HasInstallScript && !compiledElsewhere(name)
-	}
-	return nil
-}
-
 // compiledElsewhere names packages whose install scripts only check or speed up what an optional package brought ready-made.
 func compiledElsewhere(name string) bool {
 	switch name {
@@ -213,27 +152,6 @@ func noIntegrity(file, name, resolved string) error {
 		fix = "git dependencies cannot be fetched by hash: depend on a published version"
 	}
 	return &UnsupportedError{What: "the dependency " + clip(name) + " without integrity", Evidence: file, Fix: fix}
-}
-
-func readOldLock(file string, deps map[string]npmLockOld, facts *NodeFacts) error {
-	for _, name := range slices.Sorted(maps.Keys(deps)) {
-		d := deps[name]
-		if d.Bundled {
-			continue
-		}
-		if d.Integrity == "" {
-			return noIntegrity(file, name, d.Version+d.Resolved)
-		}
-		real, version := name, d.Version
-		if alias, ok := strings.CutPrefix(d.Version, "npm:"); ok {
-			real, version = cutVersion(alias)
-		}
-		facts.Tarballs = append(facts.Tarballs, Tarball{Name: real, Version: version, URL: d.Resolved, Integrity: d.Integrity})
-		if err := readOldLock(file, d.Dependencies, facts); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // cutVersion splits @scope/name@1.2.3.

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -10,6 +9,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // readYarnLock reads the lock file of yarn 1: blocks of "NAME@RANGE, …:" and indented "key value" lines.
@@ -239,8 +241,8 @@ func pnpmIntegrities(b []byte) map[string]bool {
 func readBunLock(file string, b []byte, facts *NodeFacts) error {
 	facts.DevPackages = true
 	var doc struct {
-		LockfileVersion *int                         `json:"lockfileVersion"`
-		Packages        map[string][]json.RawMessage `json:"packages"`
+		LockfileVersion *int                        `json:"lockfileVersion"`
+		Packages        map[string][]jsontext.Value `json:"packages"`
 	}
 	if err := decodeJSON(file, plainJSON(b), &doc); err != nil {
 		return err

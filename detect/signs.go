@@ -3,7 +3,6 @@ package detect
 import (
 	"bytes"
 	"fmt"
-	"path"
 	"strings"
 
 	lean "github.com/pelletier/go-toml/v2"
@@ -18,7 +17,8 @@ const (
 	maxKeyDepth   = 32      // brackets and parts of keys inside each other; people write 5
 	maxLockLines  = 150_000 // of a lock file that is read line by line; 1.4 MB of pnpm-lock.yaml have 20,000
 	maxJSONSigns  = 100_000 // of JSON: 750 KB of composer.lock have 20,000, 380 KB of bun.lock 30,000
-	maxNpmSigns   = 400_000 // of package-lock.json: 2.6 MB have 100,000
+	maxNpmSigns   = 250_000 // of package-lock.json: 2.6 MB have 100,000
+	maxNpmApps    = 20_000  // packages of package-lock.json; 2.6 MB have 6,000
 	maxLockedApps = 50_000  // packages of a lock file; the largest seen have 5,000
 )
 
@@ -95,11 +95,7 @@ func checkYAML(file string, data []byte) error {
 }
 
 // checkJSON does the same for JSON.
-func checkJSON(file string, data []byte) error {
-	most := maxJSONSigns
-	if path.Base(file) == "package-lock.json" {
-		most = maxNpmSigns
-	}
+func checkJSON(file string, data []byte, most int) error {
 	signs := 0
 	for i := 0; i < len(data); {
 		end := i + 1

@@ -16,8 +16,9 @@ const (
 	maxEntries = 120_000   // files and folders that are listed; a pushed node_modules stays out of it (skipDir)
 	maxDepth   = 16        // folders below the root: real source trees rarely pass 10
 	maxFile    = 16 << 20  // any other: the digest of what decides about packages is made of it
-	maxNpmLock = 10 << 20  // package-lock.json; the largest seen have 5 MB
+	maxNpmLock = 6 << 20   // package-lock.json; the largest seen have 5 MB
 	maxPip     = 3 << 19   // requirements.txt; 400 packages with their hashes have 1 MB
+	maxBunLock = 2 << 20   // bun.lock; the largest seen have 1 MB
 	maxLock    = 4 << 20   // a lock file; the largest seen, of pnpm and uv, have 2 MB
 	maxWritten = 256 << 10 // a manifest that people write, or the file that a program starts from; what parsers of this package read
 	maxMod     = 96 << 10  // a go.mod or go.work; the longest seen have 80 KB, and each line may be an error to report
@@ -177,8 +178,10 @@ func most(name string) int {
 		return maxPip
 	case base == "pubspec.lock" || base == "shard.lock" || base == "stack.yaml":
 		return maxWritten
-	case base == "package-lock.json":
+	case slices.Contains(npmLocks(), base):
 		return maxNpmLock
+	case base == "bun.lock":
+		return maxBunLock
 	case slices.Contains(lockFiles(), base):
 		return maxLock
 	case base == "go.mod" || base == "go.work":
@@ -188,6 +191,9 @@ func most(name string) int {
 	}
 	return maxFile
 }
+
+// npmLocks are the two names of npm's lock file.
+func npmLocks() []string { return []string{"npm-shrinkwrap.json", "package-lock.json"} }
 
 // lockFiles are those that are parsed, but for npm's.
 func lockFiles() []string {
