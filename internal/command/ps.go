@@ -46,7 +46,8 @@ type psAnswer struct {
 	Processes []processJSON `json:"processes"`
 }
 
-func ps(_ context.Context, c *Call) error {
+func ps(ctx context.Context, c *Call) error {
+	c.Pipeline.TakenOver(ctx, c.App)
 	list, rows := []processJSON{}, [][]string{{"NAME", "STATE", "PID", "PORT", "RELEASE", "SINCE", "RESTARTS", "EXIT"}}
 	for _, i := range c.Procs.Instances(c.App) {
 		j := processJSON{Name: i.Name, Type: i.Type, Pid: i.Pid, State: i.State, Release: releaseName(i.Release), Port: i.Port, Since: when(i.Since), Restarts: i.Restarts}

@@ -20,6 +20,10 @@ import (
 // holdTime is how long a request waits for an app that is being started.
 const holdTime = 30 * time.Second
 
+// adoptTime is how long a question about an app's processes waits for them to be taken over: a second for a hundred apps, and
+// much more on a machine that has no time.
+const adoptTime = 10 * time.Second
+
 // Prepare is called once, before the server listens: requests for apps that
 // Boot is going to start will be held, and what interrupted pushes left in the
 // repositories is removed.
@@ -31,8 +35,10 @@ func (p *Pipeline) Prepare() {
 			}
 		}
 	}
+	p.boots = map[string]chan struct{}{}
 	for _, app := range p.Store.Apps() {
 		if app.Current > 0 && !app.Stopped {
+			p.boots[app.Name] = make(chan struct{})
 			if err := p.Router.Point(proxy.Route{App: app.Name, Hosts: p.Hosts(app), Hold: holdTime, Maintenance: maintenancePage(app)}); err != nil {
 				p.Log.WithField("app", app.Name).WithError(err).Error("requests are not held")
 			}
@@ -78,6 +84,9 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 			break
 		}
 		wg.Go(func() {
+			if booted := p.boots[app.Name]; booted != nil {
+				defer close(booted)
+			}
 			defer leave()
 			for _, t := range app.Attached {
 				if started := services[t.Service]; started != nil {
@@ -92,6 +101,28 @@ func (p *Pipeline) Boot(ctx context.Context) (wait func()) {
 		})
 	}
 	return wg.Wait
+}
+
+// TakenOver waits while the server, which has just started, has not yet looked for an app's processes: until there are some
+// to show, or there will be none, or adoptTime is over, or ctx ends.
+func (p *Pipeline) TakenOver(ctx context.Context, app string) {
+	booted := p.boots[app]
+	if booted == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, adoptTime)
+	defer cancel()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for len(p.Supervisor.Instances(app)) == 0 {
+		select {
+		case <-booted:
+			return
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // bootApp needs the app's turn.

@@ -62,7 +62,8 @@ type Pipeline struct {
 
 	base   context.Context // ends with Close; a Pipeline is a lifetime, not a call
 	end    context.CancelCauseFunc
-	pushes sync.WaitGroup // under way, detached ones and probations too
+	pushes sync.WaitGroup           // under way, detached ones and probations too
+	boots  map[string]chan struct{} // by app, closed when its start has ended; written by Prepare only
 	limits atomic.Pointer[limits]
 	builds chan struct{} // one token per build under way
 	gc     sync.Mutex    // held by a collection
