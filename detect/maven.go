@@ -264,7 +264,7 @@ func startMaven(t *tree, p *Plan, app *pom) error {
 		}
 		jar := strings.TrimSuffix(app.jar(""), ".jar") + "." + packaging
 		_, options := frameworksOf(append(app.dependencies(), app.plugins()...))
-		p.start("web", jarCommand(options, jar, ""), app.file+" spring-boot-maven-plugin")
+		p.start("web", jarCommand(options, jar, ""), fmt.Sprintf("%s:%d %s packaging", app.file, app.child("packaging").line, packaging))
 		p.JVM.Outputs = []string{jar}
 		return nil
 	}

@@ -48,7 +48,7 @@ func findSite(t *tree, pkg packageJSON) site {
 	case deps("react-scripts", "@craco/craco", "react-app-rewired"):
 		return site{dir: "build", routes: true, why: pkg.evidence(t, "react-scripts builds pages into build", "react-scripts", "@craco/craco", "react-app-rewired")}
 	case deps("@angular/core") && t.has("angular.json"):
-		return site{dir: path.Join(angularOutput(t), angularBrowser(t)), routes: true, why: Evidence{File: "angular.json", Why: "angular builds pages"}}
+		return site{dir: path.Join(angularOutput(t), angularBrowser(t)), routes: true, why: Evidence{File: "angular.json", Line: lineIn(t, "angular.json", []string{"projects"}), Why: "angular builds pages"}}
 	case deps("gatsby"):
 		return site{dir: "public", why: pkg.evidence(t, "gatsby builds pages into public", "gatsby")}
 	case deps("@docusaurus/core"):

@@ -145,7 +145,7 @@ func presence(why string) bool {
 	return slices.Contains([]string{
 		"CMake project", "manifest", "gems", "python project", "processes", "solution", "static site", "R program", "lua program", "perl program",
 		"the only folder, and nothing at the root says what this is", "ruby application", "build program", "build file", "sbt build", "build script", "project",
-		"list of modules", "package", "dependencies", "Gleam project", "module", "workspace", "site that haunt builds", "Hugo site", "COBOL program", "page at the root",
+		"list of modules", "package", "dependencies", "Gleam project", "module", "workspace", "site that haunt builds", "Hugo site", "Zola site", "R project", "COBOL program", "page at the root",
 		"program without a manifest", "php application", "Scheme program", "program without a module", "Meson project", "mix project", "Leiningen project", "page in public",
 		"Dart package", "R packages", "script that starts the app", "the tools of the app", "rockspec", "package description", ".NET project",
 	}, why)

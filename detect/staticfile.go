@@ -74,6 +74,7 @@ type generator struct {
 func generators() []generator {
 	return []generator{
 		{"Hugo", "hugo", []string{"hugo.toml", "hugo.yaml", "hugo.json"}, nil, "hugo --minify --destination public", "public"},
+		{"Hugo", "hugo", []string{"config.toml"}, []string{"archetypes", "layouts"}, "hugo --minify --destination public", "public"}, // which only Hugo has
 		{"Zola", "zola", []string{"config.toml"}, []string{"templates", "content"}, "zola build --output-dir public --force", "public"},
 		{"Hugo", "hugo", []string{"config.toml", "config.yaml"}, []string{"archetypes", "layouts", "themes", "content"}, "hugo --minify --destination public", "public"},
 		{"MkDocs", "mkdocs", []string{"mkdocs.yml", "mkdocs.yaml"}, nil, "mkdocs build --site-dir site", "site"},
