@@ -18,7 +18,7 @@ const (
 	maxLockLines  = 150_000 // of a lock file that is read line by line; 1.4 MB of pnpm-lock.yaml have 20,000
 	maxJSONSigns  = 100_000 // of JSON: 750 KB of composer.lock have 20,000, 380 KB of bun.lock 30,000
 	maxNpmSigns   = 250_000 // of package-lock.json: 2.6 MB have 100,000
-	maxNpmApps    = 20_000  // packages of package-lock.json; 2.6 MB have 6,000
+	maxNpmApps    = 20_000  // packages of package-lock.json
 	maxLockedApps = 50_000  // packages of a lock file; the largest seen have 5,000
 )
 

@@ -18,7 +18,7 @@ const (
 	maxFile    = 16 << 20  // any other: the digest of what decides about packages is made of it
 	maxNpmLock = 6 << 20   // package-lock.json; the largest seen have 5 MB
 	maxPip     = 3 << 19   // requirements.txt; 400 packages with their hashes have 1 MB
-	maxBunLock = 2 << 20   // bun.lock; the largest seen have 1 MB
+	maxBunLock = 2 << 20   // bun.lock; the largest seen has 380 KB
 	maxLock    = 4 << 20   // a lock file; the largest seen, of pnpm and uv, have 2 MB
 	maxWritten = 256 << 10 // a manifest that people write, or the file that a program starts from; what parsers of this package read
 	maxMod     = 96 << 10  // a go.mod or go.work; the longest seen have 80 KB, and each line may be an error to report
